@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store: one SQLite file that holds what was measured, with its full context.
+ *
+ * Writing. Each mn_store_put_* call is one transaction, durable when it returns (WAL,
+ * synchronous=NORMAL loses nothing to a killed process; a power cut may lose the last rows, never
+ * the file). Rows are never updated with other numbers: a measurement is a fact, a failure is a row
+ * with a reason.
+ *
+ * Reading is in store_read.h: the only header that fits, export and report may include.
+ *
+ * A handle belongs to one thread. Several processes may use one file; a writer waits up to 5 s for
+ * a lock and then says MN_E_BUSY.
+ */
+#ifndef MN_STORE_H
+#define MN_STORE_H
+
+#include <stdint.h>
+
+#include "err.h"
+#include "layer.h"
+
+struct mn_store;
+
+enum mn_store_mode {
+	MN_STORE_READ,   /* the file must exist */
+	MN_STORE_WRITE,  /* the file must exist; an older schema is stepped up */
+	MN_STORE_CREATE, /* created if missing */
+};
+
+/* Where a number comes from. Never mixed, always shown. */
+enum mn_kind { MN_KIND_MEASURED, MN_KIND_VIRTUAL, MN_KIND_PUBLISHED };
+const char *mn_kind_name(enum mn_kind kind);
+int mn_kind_parse(const char *text); /* the kind, or MN_E_NOTFOUND */
+
+/*
+ * schema_dir holds NNN-*.sql (host/base/paths.h finds it). MN_E_NOTFOUND, MN_E_PERM (read-only file
+ * or folder opened for writing), MN_E_SCHEMA (newer schema, or a database of another application;
+ * nothing is changed), MN_E_BUSY, MN_E_FULL, MN_E_IO. err says which file and what to do.
+ */
+int mn_store_open(const char *path, enum mn_store_mode mode, const char *schema_dir,
+		  struct mn_store **ret_store, struct mn_err *err);
+void mn_store_close(struct mn_store *store);
+
+/* A board as found. Strings are borrowed; NULL counts as "". Two rigs are equal when every field
+ * is. */
+struct mn_rig {
+	enum mn_kind kind;
+	const char *board; /* "nucleo-f446re", "virtual-f446re", or as published */
+	const char *chip;  /* "stm32f446" */
+	const char *uid;   /* 24 hex digits, "" if not known */
+	const char *cpu;   /* "cortex-m4" */
+	int64_t clock_set_hz, clock_measured_hz; /* 0: not known */
+	const char *clock_source;                /* "hse-bypass" "hsi" */
+	int64_t wait_states;                     /* -1: not known */
+	const char *caches;                      /* "art-i art-d prefetch" */
+	const char *image;                       /* GNU build id */
+	const char *firmware;                    /* version */
+	int64_t protocol;
+	const char *compiler, *flags;
+	const char
+		*model; /* virtual: cycle model name, version and parameter hash; published: "" */
+};
+
+/* Insert or find. */
+int mn_store_put_rig(struct mn_store *store, const struct mn_rig *rig, int64_t *ret_id,
+		     struct mn_err *err);
+
+struct mn_session {
+	int64_t rig_id;
+	const char *sweep;      /* name, or the imported file's name */
+	const char *sweep_hash; /* hex */
+	const char *version;    /* of mnchar */
+	const char *link;       /* "exec:…", "serial:…", "import:…" */
+	const char *source;     /* published: citation; else "" */
+};
+
+int mn_store_begin_session(struct mn_store *store, const struct mn_session *session,
+			   int64_t *ret_id, struct mn_err *err);
+/* status: "done", "interrupted", "lost" … A session without an end was killed. */
+int mn_store_end_session(struct mn_store *store, int64_t session_id, const char *status,
+			 struct mn_err *err);
+
+/*
+ * A probe: what is measured and how. Either one layer, or a whole model that is known by name
+ * (published rows; later: programs). Equal probes are one row.
+ */
+struct mn_probe {
+	const struct mn_layer *layer; /* NULL for a model */
+	const char *model;            /* "" for a layer */
+	const char *backbone; /* family the model was drawn from: "ds-cnn-kws"; "" for a layer */
+	int64_t ops;          /* of a model; -1 not known. Layers: computed */
+	const char *kernels;  /* kernels id */
+	int64_t cold;         /* 0 warm, 1 cold */
+	int64_t warmup, reps;
+	int64_t seed;
+};
+
+int mn_store_put_probe(struct mn_store *store, const struct mn_probe *probe, int64_t *ret_id,
+		       struct mn_err *err);
+
+/*
+ * One finished measurement with its raw repetitions. -1 where there is no such figure. Cycles of
+ * one run are (n2_cycles - n_cycles) / reps: fixed overhead of the loop cancels. Published rows
+ * give latency_ns directly.
+ */
+struct mn_measurement {
+	int64_t session_id, probe_id;
+	int64_t n_cycles, n2_cycles, n_micros, n2_micros;
+	int64_t overhead_cycles;
+	int64_t latency_ns; /* published rows; -1: derived from cycles and the rig's clock */
+	int64_t energy_nJ;  /* one run; -1: not measured */
+	int64_t power_uW;   /* mean; -1: not measured */
+	int64_t output_crc;
+	int64_t sram_bytes, flash_bytes; /* published rows */
+	const char *excluded; /* "" or why this row must stay out of fits; it is kept and shown */
+	const char *note;
+	const uint32_t *rep_cycles; /* n_reps values in order of running, may be NULL */
+	uint32_t n_reps;
+};
+
+/* Inserted and committed at once. */
+int mn_store_put_measurement(struct mn_store *store, const struct mn_measurement *row,
+			     int64_t *ret_id, struct mn_err *err);
+
+/* code: MN_E_*; reason: a sentence with the byte counts or the fault. retry: 1 if a later run
+ * should try again. */
+int mn_store_put_failure(struct mn_store *store, int64_t session_id, int64_t probe_id, int code,
+			 const char *reason, int retry, struct mn_err *err);
+
+/*
+ * 1 if the rig has a measurement of that probe, or a failure that need not be tried again; else 0;
+ * or MN_E_*. "The rig" means the same board, image and model: a new firmware image measures anew.
+ */
+int mn_store_probe_done(struct mn_store *store, int64_t rig_id, int64_t probe_id,
+			struct mn_err *err);
+
+/* Group many puts (import) into one transaction: begin, puts, then commit or rollback. */
+int mn_store_begin(struct mn_store *store, struct mn_err *err);
+int mn_store_commit(struct mn_store *store, struct mn_err *err);
+void mn_store_rollback(struct mn_store *store);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the later stages see of the store: rows to regress on, and fits. fits, export and report
+ * include this header and no other of the store, except that they take the handle from whoever
+ * opened it.
+ */
+#ifndef MN_STORE_READ_H
+#define MN_STORE_READ_H
+
+#include "store.h"
+
+/*
+ * One measurement joined with its context. Strings are valid during the callback only.
+ * cycles and latency_ms are per run; negative: not there.
+ */
+struct mn_row {
+	int64_t measurement_id;
+	enum mn_kind kind;
+	const char *board, *kernels, *rig_model, *image;
+	int cold;
+	const struct mn_layer *layer; /* NULL for a whole model */
+	struct mn_layer_info info;    /* zero for a whole model */
+	const char *layer_text;       /* "" for a whole model */
+	const char *model, *backbone; /* "" for a layer */
+	int64_t ops;                  /* of the layer or the model; -1 not known */
+	double cycles;
+	double clock_hz; /* measured, else set; 0 not known */
+	double latency_ms;
+	double overhead_ms;
+	double energy_mJ;
+	double power_mW;
+	const char *excluded, *note, *source, *session_sweep;
+	int64_t output_crc;
+};
+
+struct mn_row_filter {
+	const char *board; /* NULL: any */
+	const char *kernels;
+	const char *op;    /* op name; "model" for whole models */
+	int kind;          /* enum mn_kind, or -1 */
+	int with_excluded; /* 0: rows with an `excluded` reason are left out */
+	int latest_only;   /* 1: of several measurements of one probe on one board and kernels, the
+			      newest only */
+};
+
+/* Rows in a fixed order (board, kernels, op, probe, id). cb returns 0 to go on; else the loop ends
+ * and returns it. */
+int mn_store_each_row(struct mn_store *store, const struct mn_row_filter *filter,
+		      int (*cb)(const struct mn_row *row, void *arg), void *arg,
+		      struct mn_err *err);
+
+struct mn_failure_row {
+	enum mn_kind kind;
+	const char *board, *kernels, *layer_text, *model, *reason, *at;
+	int code;
+};
+int mn_store_each_failure(struct mn_store *store, const char *board,
+			  int (*cb)(const struct mn_failure_row *row, void *arg), void *arg,
+			  struct mn_err *err);
+
+/* A fitted model: coefficients with intervals, errors, and the measurements it was made from. */
+struct mn_fit_term {
+	const char *name; /* "ops" "const" "macs" "out_elements" "im2col_elements" */
+	double value, ci95_lo, ci95_hi, std_err;
+};
+
+struct mn_fit {
+	int64_t id; /* set by reading */
+	enum mn_kind kind;
+	const char *board, *kernels;
+	const char *op;       /* op name, or "model" for whole models */
+	const char *backbone; /* of a whole-model fit; else "" */
+	const char *model;    /* "ops" "ops-affine" "features" "mean" */
+	const char *target;   /* "latency" "energy" "power" */
+	const char *unit; /* of prediction: "ms" "mJ" "mW"; terms are unit per 1 of their feature */
+	const char *status; /* "ok", or why nothing was fitted: "rank-deficient", "too few rows",
+			       "single size" */
+	const char *detail; /* the sentence behind status, "" if ok */
+	const struct mn_fit_term *terms;
+	uint32_t n_terms;
+	int64_t n, n_excluded;
+	double r2, mape_pct, within5_pct, within10_pct,
+		worst_pct;           /* by `validation`; NAN if not ok */
+	double std_pct;              /* mean power: standard deviation / mean; else NAN */
+	const char *worst_layer;     /* text of the layer or name of the model */
+	const char *validation;      /* "10-fold seed 1", "leave-one-out", "in-sample" */
+	const char *rig_model;       /* virtual: cycle model of the rig; else "" */
+	const char *weighting;       /* "relative" "none" */
+	const char *version;         /* of mnchar */
+	const char *created_at;      /* set by writing */
+	double range_min, range_max; /* of ops in the rows used */
+};
+
+/*
+ * Replace the fits of (kind, board, kernels, op, backbone, model, target) by this one, with the ids
+ * of the measurements it used, so that it can be repeated. One transaction.
+ */
+int mn_store_put_fit(struct mn_store *store, const struct mn_fit *fit,
+		     const int64_t *measurement_ids, uint32_t n_ids, int64_t *ret_id,
+		     struct mn_err *err);
+
+struct mn_fit_filter {
+	const char *board, *kernels, *op, *model, *target, *backbone; /* NULL: any */
+	int kind;                                                     /* -1: any */
+};
+int mn_store_each_fit(struct mn_store *store, const struct mn_fit_filter *filter,
+		      int (*cb)(const struct mn_fit *fit, void *arg), void *arg,
+		      struct mn_err *err);
+
+#endif
