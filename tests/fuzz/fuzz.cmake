@@ -1,1 +1,86 @@
 # SPDX-License-Identifier: MIT
+#
+# mn_fuzz(NAME [SOURCES files...] [INCLUDES folders...] [LIBS names...] [ARGS options...])
+#
+# One libFuzzer target: fuzz_NAME.c of this folder and SOURCES, the files under test (relative to the
+# top of the tree). They are compiled here by clang, from the sources, with AddressSanitizer and
+# UndefinedBehaviorSanitizer, whatever compiler builds the rest, because gcc has no libFuzzer. The
+# include path is the folders of SOURCES, probes/, probes/wire, probes/kernels, host/base and
+# INCLUDES; LIBS are names for -l. ctest runs each for MNCHAR_FUZZ_SECONDS on its corpus,
+# corpus/NAME; what it finds goes to build/<preset>/fuzz/NAME, the corpus is only read. Without
+# clang the test is skipped and says so. `cmake --build build/<preset> --target fuzz_NAME` builds one.
+
+set(MNCHAR_FUZZ_SECONDS 30 CACHE STRING "How long ctest runs each fuzzer")
+find_program(MNCHAR_CLANG NAMES clang clang-14 clang-16 DOC "clang, for the fuzzers")
+
+set(mn_fuzz_why "")
+if(NOT MNCHAR_CLANG)
+	set(mn_fuzz_why "clang is not installed, and only clang has libFuzzer")
+else()
+	# clang may be there without its runtime libraries (Debian: libclang-rt-14-dev).
+	set(mn_fuzz_probe ${CMAKE_BINARY_DIR}/fuzz/probe.c)
+	file(WRITE ${mn_fuzz_probe}
+		"#include <stddef.h>\nint LLVMFuzzerTestOneInput(const unsigned char *d, size_t n);\n"
+		"int LLVMFuzzerTestOneInput(const unsigned char *d, size_t n) { return d && !n; }\n")
+	execute_process(
+		COMMAND ${MNCHAR_CLANG} -fsanitize=fuzzer,address,undefined -o ${mn_fuzz_probe}.out ${mn_fuzz_probe}
+		RESULT_VARIABLE mn_fuzz_failed OUTPUT_QUIET ERROR_QUIET)
+	if(mn_fuzz_failed)
+		set(mn_fuzz_why "${MNCHAR_CLANG} cannot link -fsanitize=fuzzer (Debian: libclang-rt-14-dev)")
+	endif()
+endif()
+if(mn_fuzz_why)
+	message(STATUS "The fuzzers will be skipped: ${mn_fuzz_why}")
+endif()
+
+function(mn_fuzz name)
+	cmake_parse_arguments(ARG "" "" "SOURCES;INCLUDES;LIBS;ARGS" ${ARGN})
+	if(mn_fuzz_why)
+		add_test(NAME fuzz_${name} COMMAND sh -c "echo \"$1\"; exit 77" skip "skipped: ${mn_fuzz_why}")
+		set_tests_properties(fuzz_${name} PROPERTIES SKIP_RETURN_CODE 77 LABELS fuzz)
+		return()
+	endif()
+
+	set(dir ${CMAKE_BINARY_DIR}/fuzz/${name})
+	set(folders probes probes/wire probes/kernels host/base ${ARG_INCLUDES})
+	foreach(source ${ARG_SOURCES})
+		get_filename_component(folder ${source} DIRECTORY)
+		list(APPEND folders ${folder})
+	endforeach()
+	list(REMOVE_DUPLICATES folders)
+	list(TRANSFORM folders PREPEND -I${CMAKE_SOURCE_DIR}/)
+	set(sanitize -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined)
+
+	set(objects "")
+	foreach(source tests/fuzz/fuzz_${name}.c ${ARG_SOURCES})
+		string(REPLACE "/" "_" object ${source})
+		set(object ${dir}/${object}.o)
+		add_custom_command(OUTPUT ${object}
+			COMMAND ${CMAKE_COMMAND} -E make_directory ${dir}/found
+			COMMAND ${MNCHAR_CLANG} -std=c11 -O1 -g -Wall -Wextra -Werror ${sanitize} -D_GNU_SOURCE
+				-DMNCHAR_VERSION="${PROJECT_VERSION}" ${folders} -MD -MF ${object}.d -MT ${object}
+				-c ${CMAKE_SOURCE_DIR}/${source} -o ${object}
+			DEPENDS ${CMAKE_SOURCE_DIR}/${source}
+			DEPFILE ${object}.d
+			COMMENT "Fuzzer ${name}: ${source}" VERBATIM)
+		list(APPEND objects ${object})
+	endforeach()
+
+	list(TRANSFORM ARG_LIBS PREPEND -l)
+	set(program ${CMAKE_BINARY_DIR}/tests/fuzz_${name})
+	add_custom_command(OUTPUT ${program}
+		COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/tests
+		COMMAND ${MNCHAR_CLANG} ${sanitize} ${objects} ${ARG_LIBS} -o ${program}
+		DEPENDS ${objects} COMMENT "Fuzzer ${name}" VERBATIM)
+	add_custom_target(fuzz_${name} ALL DEPENDS ${program})
+
+	math(EXPR timeout "${MNCHAR_FUZZ_SECONDS} * 4 + 60")
+	add_test(NAME fuzz_${name}
+		COMMAND ${program} -max_total_time=${MNCHAR_FUZZ_SECONDS} -timeout=20 -print_final_stats=1
+			-artifact_prefix=${dir}/ ${ARG_ARGS} ${dir}/found
+			${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}
+		WORKING_DIRECTORY ${dir})
+	set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT ${timeout} LABELS fuzz)
+endfunction()
+
+# The targets, one call each, in the order of the alphabet.
