@@ -67,9 +67,8 @@ function(mn_fuzz name)
 	endforeach()
 
 	list(TRANSFORM ARG_LIBS PREPEND -l)
-	set(program ${CMAKE_BINARY_DIR}/tests/fuzz_${name})
+	set(program ${dir}/fuzz_${name})
 	add_custom_command(OUTPUT ${program}
-		COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/tests
 		COMMAND ${MNCHAR_CLANG} ${sanitize} ${objects} ${ARG_LIBS} -o ${program}
 		DEPENDS ${objects} COMMENT "Fuzzer ${name}" VERBATIM)
 	add_custom_target(fuzz_${name} ALL DEPENDS ${program})
