@@ -5,12 +5,14 @@
  * Writing. Each mn_store_put_* call is one transaction, durable when it returns (WAL,
  * synchronous=NORMAL loses nothing to a killed process; a power cut may lose the last rows, never
  * the file). Rows are never updated with other numbers: a measurement is a fact, a failure is a row
- * with a reason.
+ * with a reason. mn_store_begin() .. mn_store_commit() makes one transaction of many puts.
+ *
+ * What the tables and columns mean stands in data/schema/NNN-*.sql.
  *
  * Reading is in store_read.h: the only header that fits, export and report may include.
  *
  * A handle belongs to one thread. Several processes may use one file; a writer waits up to 5 s for
- * a lock and then says MN_E_BUSY.
+ * a lock and then says MN_E_BUSY. Don't write from within a mn_store_each_* callback.
  */
 #ifndef MN_STORE_H
 #define MN_STORE_H
@@ -35,12 +37,27 @@ int mn_kind_parse(const char *text); /* the kind, or MN_E_NOTFOUND */
 
 /*
  * schema_dir holds NNN-*.sql (host/base/paths.h finds it). MN_E_NOTFOUND, MN_E_PERM (read-only file
- * or folder opened for writing), MN_E_SCHEMA (newer schema, or a database of another application;
- * nothing is changed), MN_E_BUSY, MN_E_FULL, MN_E_IO. err says which file and what to do.
+ * or folder opened for writing), MN_E_SCHEMA (newer schema, a database of another application or
+ * not a database; nothing is changed), MN_E_BUSY, MN_E_FULL, MN_E_IO. err says which file and what
+ * to do. A file with an older schema is stepped up also for MN_STORE_READ, if it can be written.
  */
 int mn_store_open(const char *path, enum mn_store_mode mode, const char *schema_dir,
 		  struct mn_store **ret_store, struct mn_err *err);
+/* Rolls an open group back. NULL is fine. */
 void mn_store_close(struct mn_store *store);
+
+/* What tests (and nobody else) inject. */
+struct mn_store_options {
+	int busy_ms;                  /* how long to wait for a lock */
+	const char *vfs;              /* SQLite VFS by name; NULL: the default one */
+	int64_t (*now_ms)(void *arg); /* Unix time in ms; NULL: the system's clock */
+	void *now_arg;
+};
+
+/* mn_store_open() with options; NULL means { 5000 }. */
+int mn_store_open_with(const char *path, enum mn_store_mode mode, const char *schema_dir,
+		       const struct mn_store_options *options, struct mn_store **ret_store,
+		       struct mn_err *err);
 
 /* A board as found. Strings are borrowed; NULL counts as "". Two rigs are equal when every field
  * is. */
@@ -100,26 +117,38 @@ int mn_store_put_probe(struct mn_store *store, const struct mn_probe *probe, int
 		       struct mn_err *err);
 
 /*
- * One finished measurement with its raw repetitions. -1 where there is no such figure. Cycles of
- * one run are (n2_cycles - n_cycles) / reps: fixed overhead of the loop cancels. Published rows
- * give latency_ns directly.
+ * One finished measurement with its raw repetitions. -1 where there is no such figure
+ * (mn_measurement_init() sets that). Cycles of one run are (n2_cycles - n_cycles) / reps: fixed
+ * overhead of the loop cancels. Imported rows give cycles or latency_ns of one run directly.
  */
 struct mn_measurement {
 	int64_t session_id, probe_id;
-	int64_t n_cycles, n2_cycles, n_micros, n2_micros;
+	int64_t n_cycles, n2_cycles, n_micros, n2_micros; /* reps runs; 2 * reps runs */
 	int64_t overhead_cycles;
-	int64_t latency_ns; /* published rows; -1: derived from cycles and the rig's clock */
+	int64_t cycles;     /* one run, imported rows; -1: derived from n and n2 */
+	int64_t latency_ns; /* one run, imported rows; -1: derived from cycles and the rig's clock
+			     */
 	int64_t energy_nJ;  /* one run; -1: not measured */
 	int64_t power_uW;   /* mean; -1: not measured */
 	int64_t output_crc;
-	int64_t sram_bytes, flash_bytes; /* published rows */
-	const char *excluded; /* "" or why this row must stay out of fits; it is kept and shown */
+	int64_t sram_bytes, flash_bytes; /* imported rows */
+	/* "" or why this figure must stay out of fits; the row is kept and shown. excluded_energy
+	 * speaks of energy and power. */
+	const char *excluded_latency, *excluded_energy;
 	const char *note;
+	const char *import_hash;    /* imported rows: hash of the row's content; else "" */
 	const uint32_t *rep_cycles; /* n_reps values in order of running, may be NULL */
 	uint32_t n_reps;
 };
 
-/* Inserted and committed at once. */
+/* All figures -1, all texts "", no repetitions. */
+void mn_measurement_init(struct mn_measurement *row);
+
+/*
+ * Inserted and committed at once. MN_E_EXISTS if import_hash is not "" and there already: nothing
+ * is written, and a group stays usable. MN_E_INVALID: a figure out of range (0 cycles, n2 <= n), no
+ * such session or probe.
+ */
 int mn_store_put_measurement(struct mn_store *store, const struct mn_measurement *row,
 			     int64_t *ret_id, struct mn_err *err);
 
@@ -128,14 +157,22 @@ int mn_store_put_measurement(struct mn_store *store, const struct mn_measurement
 int mn_store_put_failure(struct mn_store *store, int64_t session_id, int64_t probe_id, int code,
 			 const char *reason, int retry, struct mn_err *err);
 
+/* 1 if a row with that import_hash is there, else 0; or MN_E_*. */
+int mn_store_has_import(struct mn_store *store, const char *import_hash, struct mn_err *err);
+
 /*
  * 1 if the rig has a measurement of that probe, or a failure that need not be tried again; else 0;
- * or MN_E_*. "The rig" means the same board, image and model: a new firmware image measures anew.
+ * or MN_E_*. "The rig" means the same kind, board, image, model, clock setting, wait states and
+ * caches: a new firmware image measures anew; another board of the same type does not.
  */
 int mn_store_probe_done(struct mn_store *store, int64_t rig_id, int64_t probe_id,
 			struct mn_err *err);
 
-/* Group many puts (import) into one transaction: begin, puts, then commit or rollback. */
+/*
+ * Group many puts (import) into one transaction: begin, puts, then commit or rollback. After a put
+ * has failed the group cannot be committed any more: each later put and the commit (which rolls
+ * back) fail with that put's code.
+ */
 int mn_store_begin(struct mn_store *store, struct mn_err *err);
 int mn_store_commit(struct mn_store *store, struct mn_err *err);
 void mn_store_rollback(struct mn_store *store);

@@ -10,8 +10,14 @@
 #include "store.h"
 
 /*
- * One measurement joined with its context. Strings are valid during the callback only.
- * cycles and latency_ms are per run; negative: not there.
+ * One measurement joined with its context. Strings are valid during the callback only, never NULL.
+ * cycles, latency_ms, energy_mJ are per run; negative: not there.
+ *
+ * cycles      as imported, else (n2_cycles - n_cycles) / reps
+ * clock_hz    virtual and published: as set; measured: as measured, else as set
+ * latency_ms  as imported, else cycles / clock_hz
+ * power_mW    as stored, else energy / latency
+ * energy_mJ   as stored, else power * latency
  */
 struct mn_row {
 	int64_t measurement_id;
@@ -24,36 +30,54 @@ struct mn_row {
 	const char *model, *backbone; /* "" for a layer */
 	int64_t ops;                  /* of the layer or the model; -1 not known */
 	double cycles;
-	double clock_hz; /* measured, else set; 0 not known */
+	double clock_hz; /* 0 not known */
 	double latency_ms;
 	double overhead_ms;
 	double energy_mJ;
 	double power_mW;
-	const char *excluded, *note, *source, *session_sweep;
-	int64_t output_crc;
+	int64_t sram_bytes, flash_bytes; /* -1 not known */
+	/* "" or why the figure stays out of fits. excluded_energy speaks of energy and power. */
+	const char *excluded_latency, *excluded_energy;
+	const char *note, *source, *session_sweep;
+	int64_t output_crc; /* -1 not known */
 };
 
 struct mn_row_filter {
 	const char *board; /* NULL: any */
 	const char *kernels;
-	const char *op;    /* op name; "model" for whole models */
-	int kind;          /* enum mn_kind, or -1 */
-	int with_excluded; /* 0: rows with an `excluded` reason are left out */
-	int latest_only;   /* 1: of several measurements of one probe on one board and kernels, the
-			      newest only */
+	const char *op; /* op name; "model" for whole models */
+	int kind;       /* enum mn_kind, or -1 */
+	/*
+	 * 1: every figure is given, the caller looks at excluded_*. 0: excluded figures are
+	 * withheld (negative: latency_ms and cycles, or energy_mJ and power_mW; derived before
+	 * that, so that an excluded latency still gives power), and a row of which no figure is
+	 * left is left out.
+	 */
+	int with_excluded;
+	/* 1: of several measurements of one probe on one kind and board and from one source, the
+	 * newest only (chosen before exclusion is looked at). */
+	int latest_only;
 };
 
-/* Rows in a fixed order (board, kernels, op, probe, id). cb returns 0 to go on; else the loop ends
- * and returns it. */
+/* Rows in a fixed order (kind, board, kernels, op, backbone, probe, id). cb returns 0 to go on;
+ * else the loop ends and returns it. filter may be NULL: every row, but no excluded figures. */
 int mn_store_each_row(struct mn_store *store, const struct mn_row_filter *filter,
 		      int (*cb)(const struct mn_row *row, void *arg), void *arg,
 		      struct mn_err *err);
 
+/* Raw cycles of each repetition in order of running, at most size values. Returns how many the row
+ * has, or MN_E_*. */
+int mn_store_get_reps(struct mn_store *store, int64_t measurement_id, uint32_t *buf, uint32_t size,
+		      struct mn_err *err);
+
 struct mn_failure_row {
 	enum mn_kind kind;
-	const char *board, *kernels, *layer_text, *model, *reason, *at;
-	int code;
+	const char *board, *kernels, *layer_text, *model, *reason;
+	const char *at; /* "2021-04-01T12:00:00Z" */
+	int code;       /* MN_E_* */
+	int retry;      /* 1: a later run tries again */
 };
+/* In order of occurrence; board NULL: any. A failure stays listed after a later success. */
 int mn_store_each_failure(struct mn_store *store, const char *board,
 			  int (*cb)(const struct mn_failure_row *row, void *arg), void *arg,
 			  struct mn_err *err);
@@ -87,7 +111,7 @@ struct mn_fit {
 	const char *rig_model;       /* virtual: cycle model of the rig; else "" */
 	const char *weighting;       /* "relative" "none" */
 	const char *version;         /* of mnchar */
-	const char *created_at;      /* set by writing */
+	const char *created_at;      /* set by reading: "2021-04-01T12:00:00Z" */
 	double range_min, range_max; /* of ops in the rows used */
 };
 
