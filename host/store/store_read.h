@@ -93,7 +93,8 @@ struct mn_fit {
 	enum mn_kind kind;
 	const char *board, *kernels;
 	const char *op;       /* op name, or "model" for whole models */
-	const char *backbone; /* of a whole-model fit; else "" */
+	const char *backbone; /* of a whole-model fit, "all" pools them; else "" */
+	int cold;             /* 1: of rows with cold caches; a group of its own */
 	const char *model;    /* "ops" "ops-affine" "features" "mean" */
 	const char *target;   /* "latency" "energy" "power" */
 	const char *unit; /* of prediction: "ms" "mJ" "mW"; terms are unit per 1 of their feature */
@@ -112,12 +113,13 @@ struct mn_fit {
 	const char *weighting;       /* "relative" "none" */
 	const char *version;         /* of mnchar */
 	const char *created_at;      /* set by reading: "2021-04-01T12:00:00Z" */
-	double range_min, range_max; /* of ops in the rows used */
+	double range_min, range_max; /* of ops in the rows used; of out_elements for a layer without
+					MACs */
 };
 
 /*
- * Replace the fits of (kind, board, kernels, op, backbone, model, target) by this one, with the ids
- * of the measurements it used, so that it can be repeated. One transaction.
+ * Replace the fits of (kind, board, kernels, op, backbone, cold, model, target) by this one, with
+ * the ids of the measurements it used, so that it can be repeated. One transaction.
  */
 int mn_store_put_fit(struct mn_store *store, const struct mn_fit *fit,
 		     const int64_t *measurement_ids, uint32_t n_ids, int64_t *ret_id,
