@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows joined with their context, for the later stages. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+#include "store_read.h"
+
+/* Order of the columns of both queries below. */
+enum column {
+	C_ID,
+	C_KIND,
+	C_BOARD,
+	C_KERNELS,
+	C_RIG_MODEL,
+	C_IMAGE,
+	C_COLD,
+	C_REPS,
+	C_LAYER,
+	C_MODEL,
+	C_BACKBONE,
+	C_MODEL_OPS,
+	C_CLOCK_SET,
+	C_CLOCK_MEASURED,
+	C_N,
+	C_N2,
+	C_OVERHEAD,
+	C_CYCLES,
+	C_LATENCY,
+	C_ENERGY,
+	C_POWER,
+	C_SRAM,
+	C_FLASH,
+	C_CRC,
+	C_EXCLUDED_LATENCY,
+	C_EXCLUDED_ENERGY,
+	C_NOTE,
+	C_SOURCE,
+	C_SWEEP,
+};
+
+#define ROW_COLUMNS                                                                                \
+	"m.id AS id, r.kind AS kind, r.board AS board, p.kernels AS kernels, r.model AS "          \
+	"rig_model,"                                                                               \
+	" r.image, p.cold, p.reps, l.text, p.model, p.backbone AS backbone, p.ops, "               \
+	"r.clock_set_hz,"                                                                          \
+	" r.clock_measured_hz, m.n_cycles, m.n2_cycles, m.overhead_cycles, m.cycles, "             \
+	"m.latency_ns,"                                                                            \
+	" m.energy_nJ, m.power_uW, m.sram_bytes, m.flash_bytes, m.output_crc,"                     \
+	" m.excluded_latency, m.excluded_energy, m.note, s.source, s.sweep,"                       \
+	" ifnull(l.op, 'model') AS op, m.probe_id AS probe_id"
+
+#define ROW_FROM                                                                                   \
+	" FROM measurement m JOIN session s ON s.id = m.session_id JOIN rig r ON r.id = s.rig_id"  \
+	" JOIN probe p ON p.id = m.probe_id LEFT JOIN layer l ON l.id = p.layer_id"                \
+	" WHERE (?1 IS NULL OR r.board = ?1) AND (?2 IS NULL OR p.kernels = ?2)"                   \
+	" AND (?3 IS NULL OR ifnull(l.op, 'model') = ?3) AND (?4 IS NULL OR r.kind = ?4)"
+
+#define ROW_ORDER " ORDER BY kind, board, kernels, op, backbone, probe_id, id"
+
+static const char rows_sql[] = "SELECT " ROW_COLUMNS ROW_FROM ROW_ORDER;
+/* Each filter is on what the window is partitioned by, or fixed by the probe, so filtering first is
+ * the same and cheaper. */
+static const char latest_sql[] =
+	"SELECT * FROM (SELECT " ROW_COLUMNS ", row_number() OVER (PARTITION BY r.kind, r.board,"
+	" m.probe_id, s.source ORDER BY m.id DESC) AS age" ROW_FROM ") WHERE age = 1" ROW_ORDER;
+
+static void bind_filter(sqlite3_stmt *stmt, int i, const char *text)
+{
+	if (text)
+		mn_bind_text(stmt, i, text);
+}
+
+static int parse_kind(struct mn_store *store, sqlite3_stmt *stmt, int i, enum mn_kind *ret_kind,
+		      struct mn_err *err)
+{
+	int kind = mn_kind_parse(mn_column_text(stmt, i));
+
+	if (kind < 0)
+		return mn_err_set(err, MN_E_SCHEMA, "%s: a row has the unknown kind '%s'",
+				  store->path, mn_column_text(stmt, i));
+	*ret_kind = (enum mn_kind)kind;
+	return 0;
+}
+
+static double scaled(int64_t value, double unit)
+{
+	return value < 0 ? -1.0 : (double)value * unit;
+}
+
+static void derive(struct mn_row *row, sqlite3_stmt *stmt)
+{
+	int64_t set = mn_column_int(stmt, C_CLOCK_SET, 0);
+	int64_t measured = mn_column_int(stmt, C_CLOCK_MEASURED, 0);
+	int64_t n = mn_column_int(stmt, C_N, -1), n2 = mn_column_int(stmt, C_N2, -1);
+	int64_t reps = sqlite3_column_int64(stmt, C_REPS);
+	int64_t overhead = mn_column_int(stmt, C_OVERHEAD, -1);
+
+	/* A virtual board's clock is what it was set to, by definition; what the host could measure
+	 * there is the host's own speed. */
+	row->clock_hz = (double)(row->kind == MN_KIND_MEASURED && measured ? measured : set);
+	row->cycles = scaled(mn_column_int(stmt, C_CYCLES, -1), 1.0);
+	if (row->cycles < 0 && n >= 0 && n2 >= 0 && reps > 0)
+		row->cycles = (double)(n2 - n) / (double)reps;
+	row->latency_ms = scaled(mn_column_int(stmt, C_LATENCY, -1), 1e-6);
+	if (row->latency_ms < 0 && row->cycles >= 0 && row->clock_hz > 0)
+		row->latency_ms = row->cycles / row->clock_hz * 1e3;
+	row->overhead_ms =
+		overhead >= 0 && row->clock_hz > 0 ? (double)overhead / row->clock_hz * 1e3 : -1.0;
+	row->energy_mJ = scaled(mn_column_int(stmt, C_ENERGY, -1), 1e-6);
+	row->power_mW = scaled(mn_column_int(stmt, C_POWER, -1), 1e-3);
+	if (row->power_mW < 0 && row->energy_mJ >= 0 && row->latency_ms > 0)
+		row->power_mW = row->energy_mJ / row->latency_ms * 1e3;
+	else if (row->energy_mJ < 0 && row->power_mW >= 0 && row->latency_ms > 0)
+		row->energy_mJ = row->power_mW * row->latency_ms * 1e-3;
+}
+
+static int fill_row(struct mn_store *store, sqlite3_stmt *stmt, struct mn_layer *layer,
+		    struct mn_row *row, struct mn_err *err)
+{
+	int rc;
+
+	memset(row, 0, sizeof(*row));
+	row->measurement_id = sqlite3_column_int64(stmt, C_ID);
+	rc = parse_kind(store, stmt, C_KIND, &row->kind, err);
+	if (rc < 0)
+		return rc;
+	row->board = mn_column_text(stmt, C_BOARD);
+	row->kernels = mn_column_text(stmt, C_KERNELS);
+	row->rig_model = mn_column_text(stmt, C_RIG_MODEL);
+	row->image = mn_column_text(stmt, C_IMAGE);
+	row->cold = sqlite3_column_int(stmt, C_COLD);
+	row->layer_text = mn_column_text(stmt, C_LAYER);
+	row->model = mn_column_text(stmt, C_MODEL);
+	row->backbone = mn_column_text(stmt, C_BACKBONE);
+	row->ops = mn_column_int(stmt, C_MODEL_OPS, -1);
+	row->excluded_latency = mn_column_text(stmt, C_EXCLUDED_LATENCY);
+	row->excluded_energy = mn_column_text(stmt, C_EXCLUDED_ENERGY);
+	row->note = mn_column_text(stmt, C_NOTE);
+	row->source = mn_column_text(stmt, C_SOURCE);
+	row->session_sweep = mn_column_text(stmt, C_SWEEP);
+	row->output_crc = mn_column_int(stmt, C_CRC, -1);
+	row->sram_bytes = mn_column_int(stmt, C_SRAM, -1);
+	row->flash_bytes = mn_column_int(stmt, C_FLASH, -1);
+	derive(row, stmt);
+	if (row->layer_text[0]) {
+		const char *why = "";
+
+		rc = mn_layer_parse(row->layer_text, strlen(row->layer_text), layer, NULL, &why);
+		if (rc == 0)
+			rc = mn_layer_check(layer, &row->info, &why);
+		if (rc < 0)
+			return mn_err_set(
+				err, MN_E_SCHEMA,
+				"%s: measurement %lld has a layer that this mnchar cannot "
+				"read (%s: %s)",
+				store->path, (long long)row->measurement_id, row->layer_text, why);
+		row->layer = layer;
+		row->ops = (int64_t)row->info.ops;
+	}
+	return 0;
+}
+
+/* 0 if nothing is left of the row. */
+static int withhold(struct mn_row *row)
+{
+	if (row->excluded_latency[0])
+		row->cycles = row->latency_ms = -1.0;
+	if (row->excluded_energy[0])
+		row->energy_mJ = row->power_mW = -1.0;
+	return row->cycles >= 0 || row->latency_ms >= 0 || row->energy_mJ >= 0 ||
+	       row->power_mW >= 0;
+}
+
+int mn_store_each_row(struct mn_store *store, const struct mn_row_filter *filter,
+		      int (*cb)(const struct mn_row *row, void *arg), void *arg, struct mn_err *err)
+{
+	static const struct mn_row_filter any = {.kind = -1};
+	sqlite3_stmt *stmt = NULL;
+	struct mn_layer layer;
+	struct mn_row row;
+	int rc;
+
+	if (!filter)
+		filter = &any;
+	rc = sqlite3_prepare_v2(store->db, filter->latest_only ? latest_sql : rows_sql, -1, &stmt,
+				NULL);
+	if (rc != SQLITE_OK)
+		return mn_store_fail(store, rc, "read the measurements", err);
+	bind_filter(stmt, 1, filter->board);
+	bind_filter(stmt, 2, filter->kernels);
+	bind_filter(stmt, 3, filter->op);
+	bind_filter(stmt, 4, filter->kind < 0 ? NULL : mn_kind_name((enum mn_kind)filter->kind));
+	for (;;) {
+		int step = sqlite3_step(stmt);
+
+		if (step != SQLITE_ROW) {
+			rc = step == SQLITE_DONE
+				     ? 0
+				     : mn_store_fail(store, step, "read the measurements", err);
+			break;
+		}
+		rc = fill_row(store, stmt, &layer, &row, err);
+		if (rc == 0 && (filter->with_excluded || withhold(&row)))
+			rc = cb(&row, arg);
+		if (rc != 0)
+			break;
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+int mn_store_get_reps(struct mn_store *store, int64_t measurement_id, uint32_t *buf, uint32_t size,
+		      struct mn_err *err)
+{
+	sqlite3_stmt *stmt;
+	uint32_t n = 0;
+	int step, rc = mn_store_stmt(store, MN_STMT_REPETITION_GET, &stmt, err);
+
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, measurement_id);
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (n < size)
+			buf[n] = (uint32_t)sqlite3_column_int64(stmt, 0);
+		n++;
+	}
+	rc = step == SQLITE_DONE ? (int)n : mn_store_fail(store, step, "read repetitions", err);
+	sqlite3_reset(stmt);
+	return rc;
+}
+
+int mn_store_each_failure(struct mn_store *store, const char *board,
+			  int (*cb)(const struct mn_failure_row *row, void *arg), void *arg,
+			  struct mn_err *err)
+{
+	static const char sql[] =
+		"SELECT r.kind, r.board, p.kernels, l.text, p.model, f.reason,"
+		" strftime('%Y-%m-%dT%H:%M:%SZ', f.at_ms / 1000, 'unixepoch'), f.code, f.retry"
+		" FROM failure f JOIN session s ON s.id = f.session_id JOIN rig r ON r.id = "
+		"s.rig_id"
+		" JOIN probe p ON p.id = f.probe_id LEFT JOIN layer l ON l.id = p.layer_id"
+		" WHERE (?1 IS NULL OR r.board = ?1) ORDER BY f.id";
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return mn_store_fail(store, rc, "read the failures", err);
+	bind_filter(stmt, 1, board);
+	for (;;) {
+		struct mn_failure_row row;
+		int step = sqlite3_step(stmt);
+
+		if (step != SQLITE_ROW) {
+			rc = step == SQLITE_DONE
+				     ? 0
+				     : mn_store_fail(store, step, "read the failures", err);
+			break;
+		}
+		rc = parse_kind(store, stmt, 0, &row.kind, err);
+		if (rc < 0)
+			break;
+		row.board = mn_column_text(stmt, 1);
+		row.kernels = mn_column_text(stmt, 2);
+		row.layer_text = mn_column_text(stmt, 3);
+		row.model = mn_column_text(stmt, 4);
+		row.reason = mn_column_text(stmt, 5);
+		row.at = mn_column_text(stmt, 6);
+		row.code = sqlite3_column_int(stmt, 7);
+		row.retry = sqlite3_column_int(stmt, 8);
+		rc = cb(&row, arg);
+		if (rc != 0)
+			break;
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}

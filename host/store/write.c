@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* Rigs, sessions, probes, measurements and failures into the database. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* Row id that `find` gives; if there is none, the one that `add` (same parameters) makes. Inside
+ * mn_store_put_begin() .. _end(). */
+static int find_or_add(struct mn_store *store, sqlite3_stmt *find, sqlite3_stmt *add,
+		       const char *what, int64_t *ret_id, struct mn_err *err)
+{
+	int rc = mn_store_one(store, find, what, ret_id, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = mn_store_run(store, add, what, err);
+	if (rc == 0)
+		*ret_id = sqlite3_last_insert_rowid(store->db);
+	return rc;
+}
+
+static void bind_rig(sqlite3_stmt *stmt, const struct mn_rig *rig)
+{
+	mn_bind_text(stmt, 1, mn_kind_name(rig->kind));
+	mn_bind_text(stmt, 2, rig->board);
+	mn_bind_text(stmt, 3, rig->chip);
+	mn_bind_text(stmt, 4, rig->uid);
+	mn_bind_text(stmt, 5, rig->cpu);
+	mn_bind_int(stmt, 6, rig->clock_set_hz, 0);
+	mn_bind_int(stmt, 7, rig->clock_measured_hz, 0);
+	mn_bind_text(stmt, 8, rig->clock_source);
+	mn_bind_int(stmt, 9, rig->wait_states, -1);
+	mn_bind_text(stmt, 10, rig->caches);
+	mn_bind_text(stmt, 11, rig->image);
+	mn_bind_text(stmt, 12, rig->firmware);
+	sqlite3_bind_int64(stmt, 13, rig->protocol);
+	mn_bind_text(stmt, 14, rig->compiler);
+	mn_bind_text(stmt, 15, rig->flags);
+	mn_bind_text(stmt, 16, rig->model);
+}
+
+int mn_store_put_rig(struct mn_store *store, const struct mn_rig *rig, int64_t *ret_id,
+		     struct mn_err *err)
+{
+	sqlite3_stmt *find, *add;
+	int64_t id = 0;
+	int rc = mn_store_put_begin(store, err);
+
+	if (rc < 0)
+		return rc;
+	if ((rc = mn_store_stmt(store, MN_STMT_RIG_FIND, &find, err)) == 0 &&
+	    (rc = mn_store_stmt(store, MN_STMT_RIG_ADD, &add, err)) == 0) {
+		bind_rig(find, rig);
+		bind_rig(add, rig);
+		rc = find_or_add(store, find, add, "store a rig", &id, err);
+	}
+	rc = mn_store_put_end(store, rc, err);
+	if (rc == 0)
+		*ret_id = id;
+	return rc;
+}
+
+int mn_store_begin_session(struct mn_store *store, const struct mn_session *session,
+			   int64_t *ret_id, struct mn_err *err)
+{
+	sqlite3_stmt *add;
+	int64_t id = 0;
+	int rc = mn_store_put_begin(store, err);
+
+	if (rc < 0)
+		return rc;
+	rc = mn_store_stmt(store, MN_STMT_SESSION_ADD, &add, err);
+	if (rc == 0) {
+		sqlite3_bind_int64(add, 1, session->rig_id);
+		mn_bind_text(add, 2, session->sweep);
+		mn_bind_text(add, 3, session->sweep_hash);
+		mn_bind_text(add, 4, session->version);
+		mn_bind_text(add, 5, session->link);
+		mn_bind_text(add, 6, session->source);
+		sqlite3_bind_int64(add, 7, mn_store_now_ms(store));
+		rc = mn_store_run(store, add, "store a session", err);
+		id = sqlite3_last_insert_rowid(store->db);
+	}
+	rc = mn_store_put_end(store, rc, err);
+	if (rc == 0)
+		*ret_id = id;
+	return rc;
+}
+
+int mn_store_end_session(struct mn_store *store, int64_t session_id, const char *status,
+			 struct mn_err *err)
+{
+	sqlite3_stmt *stmt;
+	int rc = mn_store_put_begin(store, err);
+
+	if (rc < 0)
+		return rc;
+	rc = mn_store_stmt(store, MN_STMT_SESSION_END, &stmt, err);
+	if (rc == 0) {
+		sqlite3_bind_int64(stmt, 1, session_id);
+		sqlite3_bind_int64(stmt, 2, mn_store_now_ms(store));
+		mn_bind_text(stmt, 3, status);
+		rc = mn_store_run(store, stmt, "end a session", err);
+		if (rc == 0 && sqlite3_changes(store->db) == 0)
+			rc = mn_err_set(err, MN_E_INVALID, "%s: there is no session %" PRId64,
+					store->path, session_id);
+	}
+	return mn_store_put_end(store, rc, err);
+}
+
+static int put_layer(struct mn_store *store, const struct mn_layer *layer, int64_t *ret_id,
+		     struct mn_err *err)
+{
+	struct mn_layer_info info;
+	char text[MN_LAYER_TEXT_MAX], hash[17];
+	const char *why = "";
+	sqlite3_stmt *find, *add;
+	int rc;
+
+	rc = mn_layer_format(layer, text, sizeof(text));
+	if (rc < 0)
+		return mn_err_set(err, rc, "%s: cannot store a layer with the unknown op %d",
+				  store->path, layer->op);
+	if ((rc = mn_store_stmt(store, MN_STMT_LAYER_FIND, &find, err)) < 0 ||
+	    (rc = mn_store_stmt(store, MN_STMT_LAYER_ADD, &add, err)) < 0)
+		return rc;
+	mn_bind_text(find, 1, text);
+	rc = mn_store_one(store, find, "store a layer", ret_id, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = mn_layer_check(layer, &info, &why);
+	if (rc < 0)
+		return mn_err_set(err, rc, "%s: cannot store the layer %s: %s", store->path, text,
+				  why);
+	snprintf(hash, sizeof(hash), "%016" PRIx64, mn_layer_hash(layer));
+	mn_bind_text(add, 1, text);
+	mn_bind_text(add, 2, hash);
+	mn_bind_text(add, 3, mn_op_name((enum mn_op)layer->op));
+	sqlite3_bind_int64(add, 4, (int64_t)info.macs);
+	sqlite3_bind_int64(add, 5, (int64_t)info.ops);
+	rc = mn_store_run(store, add, "store a layer", err);
+	if (rc == 0)
+		*ret_id = sqlite3_last_insert_rowid(store->db);
+	return rc;
+}
+
+static void bind_probe(sqlite3_stmt *stmt, const struct mn_probe *probe, int64_t layer_id)
+{
+	mn_bind_int(stmt, 1, layer_id, 0);
+	mn_bind_text(stmt, 2, probe->model);
+	mn_bind_text(stmt, 3, probe->backbone);
+	mn_bind_int(stmt, 4, probe->layer ? -1 : probe->ops, -1);
+	mn_bind_text(stmt, 5, probe->kernels);
+	sqlite3_bind_int64(stmt, 6, probe->cold);
+	sqlite3_bind_int64(stmt, 7, probe->warmup);
+	sqlite3_bind_int64(stmt, 8, probe->reps);
+	sqlite3_bind_int64(stmt, 9, probe->seed);
+}
+
+int mn_store_put_probe(struct mn_store *store, const struct mn_probe *probe, int64_t *ret_id,
+		       struct mn_err *err)
+{
+	sqlite3_stmt *find, *add;
+	int64_t layer_id = 0, id = 0;
+	int rc = mn_store_put_begin(store, err);
+
+	if (rc < 0)
+		return rc;
+	if (probe->layer)
+		rc = put_layer(store, probe->layer, &layer_id, err);
+	if (rc == 0 && (rc = mn_store_stmt(store, MN_STMT_PROBE_FIND, &find, err)) == 0 &&
+	    (rc = mn_store_stmt(store, MN_STMT_PROBE_ADD, &add, err)) == 0) {
+		bind_probe(find, probe, layer_id);
+		bind_probe(add, probe, layer_id);
+		rc = find_or_add(store, find, add, "store a probe", &id, err);
+	}
+	rc = mn_store_put_end(store, rc, err);
+	if (rc == 0)
+		*ret_id = id;
+	return rc;
+}
+
+void mn_measurement_init(struct mn_measurement *row)
+{
+	*row = (struct mn_measurement){
+		.n_cycles = -1,
+		.n2_cycles = -1,
+		.n_micros = -1,
+		.n2_micros = -1,
+		.overhead_cycles = -1,
+		.cycles = -1,
+		.latency_ns = -1,
+		.energy_nJ = -1,
+		.power_uW = -1,
+		.output_crc = -1,
+		.sram_bytes = -1,
+		.flash_bytes = -1,
+		.excluded_latency = "",
+		.excluded_energy = "",
+		.note = "",
+		.import_hash = "",
+	};
+}
+
+int mn_store_has_import(struct mn_store *store, const char *import_hash, struct mn_err *err)
+{
+	sqlite3_stmt *stmt;
+	int64_t one;
+	int rc = mn_store_stmt(store, MN_STMT_IMPORT_FIND, &stmt, err);
+
+	if (rc < 0)
+		return rc;
+	mn_bind_text(stmt, 1, import_hash);
+	return mn_store_one(store, stmt, "look for an imported row", &one, err);
+}
+
+static int add_measurement(struct mn_store *store, const struct mn_measurement *row,
+			   int64_t *ret_id, struct mn_err *err)
+{
+	const char *hash = row->import_hash && row->import_hash[0] ? row->import_hash : NULL;
+	sqlite3_stmt *stmt;
+	int64_t id;
+	int rc;
+
+	if (hash) {
+		rc = mn_store_has_import(store, hash, err);
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			return mn_err_set(err, MN_E_EXISTS, "%s: this row was imported before",
+					  store->path);
+	}
+	rc = mn_store_stmt(store, MN_STMT_MEASUREMENT_ADD, &stmt, err);
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, row->session_id);
+	sqlite3_bind_int64(stmt, 2, row->probe_id);
+	sqlite3_bind_int64(stmt, 3, mn_store_now_ms(store));
+	mn_bind_int(stmt, 4, row->n_cycles, -1);
+	mn_bind_int(stmt, 5, row->n2_cycles, -1);
+	mn_bind_int(stmt, 6, row->n_micros, -1);
+	mn_bind_int(stmt, 7, row->n2_micros, -1);
+	mn_bind_int(stmt, 8, row->overhead_cycles, -1);
+	mn_bind_int(stmt, 9, row->cycles, -1);
+	mn_bind_int(stmt, 10, row->latency_ns, -1);
+	mn_bind_int(stmt, 11, row->energy_nJ, -1);
+	mn_bind_int(stmt, 12, row->power_uW, -1);
+	mn_bind_int(stmt, 13, row->output_crc, -1);
+	mn_bind_int(stmt, 14, row->sram_bytes, -1);
+	mn_bind_int(stmt, 15, row->flash_bytes, -1);
+	mn_bind_text(stmt, 16, row->excluded_latency);
+	mn_bind_text(stmt, 17, row->excluded_energy);
+	mn_bind_text(stmt, 18, row->note);
+	if (hash)
+		mn_bind_text(stmt, 19, hash);
+	rc = mn_store_run(store, stmt, "store a measurement", err);
+	if (rc < 0)
+		return rc;
+	*ret_id = id = sqlite3_last_insert_rowid(store->db);
+	if (row->n_reps == 0)
+		return 0;
+	rc = mn_store_stmt(store, MN_STMT_REPETITION_ADD, &stmt, err);
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, id);
+	for (uint32_t i = 0; i < row->n_reps && rc == 0; i++) {
+		sqlite3_bind_int64(stmt, 2, i);
+		sqlite3_bind_int64(stmt, 3, row->rep_cycles[i]);
+		rc = mn_store_run(store, stmt, "store a repetition", err);
+	}
+	return rc;
+}
+
+int mn_store_put_measurement(struct mn_store *store, const struct mn_measurement *row,
+			     int64_t *ret_id, struct mn_err *err)
+{
+	int64_t id = 0;
+	int rc = mn_store_put_begin(store, err);
+
+	if (rc < 0)
+		return rc;
+	rc = add_measurement(store, row, &id, err);
+	rc = mn_store_put_end(store, rc, err);
+	if (rc == 0 && ret_id)
+		*ret_id = id;
+	return rc;
+}
+
+int mn_store_put_failure(struct mn_store *store, int64_t session_id, int64_t probe_id, int code,
+			 const char *reason, int retry, struct mn_err *err)
+{
+	sqlite3_stmt *stmt;
+	int rc = mn_store_put_begin(store, err);
+
+	if (rc < 0)
+		return rc;
+	rc = mn_store_stmt(store, MN_STMT_FAILURE_ADD, &stmt, err);
+	if (rc == 0) {
+		sqlite3_bind_int64(stmt, 1, session_id);
+		sqlite3_bind_int64(stmt, 2, probe_id);
+		sqlite3_bind_int64(stmt, 3, mn_store_now_ms(store));
+		sqlite3_bind_int64(stmt, 4, code);
+		mn_bind_text(stmt, 5, reason && reason[0] ? reason : mn_err_text(code));
+		sqlite3_bind_int64(stmt, 6, retry ? 1 : 0);
+		rc = mn_store_run(store, stmt, "store a failure", err);
+	}
+	return mn_store_put_end(store, rc, err);
+}
+
+int mn_store_probe_done(struct mn_store *store, int64_t rig_id, int64_t probe_id,
+			struct mn_err *err)
+{
+	sqlite3_stmt *stmt;
+	int64_t done = 0;
+	int rc = mn_store_stmt(store, MN_STMT_PROBE_DONE, &stmt, err);
+
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, rig_id);
+	sqlite3_bind_int64(stmt, 2, probe_id);
+	rc = mn_store_one(store, stmt, "look for a measurement", &done, err);
+	return rc < 0 ? rc : done != 0;
+}
