@@ -4,7 +4,7 @@
  * the output.
  *
  * The firmware and the native tests run this very code on the same stimulus, so an output CRC from
- * a board can be compared with one computed on the host (mn_exec_native_crc() in the tests does
+ * a board can be compared with one computed on the host (tests/unit/test_exec.c does
  * exactly that).
  *
  * Stimulus. Weights are a pseudo-random constant pool in flash, read in place; biases a smaller
@@ -53,9 +53,10 @@ struct mn_exec {
 
 /*
  * Deterministic, plausible quantisation of a layer: zero points in -8..7, multipliers and shifts so
- * that random inputs and weights use most of the int8 output range (the shift follows log2 of the
- * square root of the taps). mult and shift (out channels entries each, may be NULL when the op
- * needs none) are filled and pointed to.
+ * that random inputs and weights use most of the int8 output range (the scale follows the square
+ * root of the taps: the sum of that many random products; about 48 output quanta of standard
+ * deviation). Convolutions: mult and shift (out channels entries each, may be NULL for other ops)
+ * are filled and pointed to; fully_connected is per tensor. Depends on the layer only.
  */
 void mn_stimulus_quant(const struct mn_layer *layer, int32_t *mult, int32_t *shift,
 		       struct mn_quant *ret_quant);
@@ -69,18 +70,27 @@ void mn_stimulus_pools(int32_t *bias, uint32_t bias_words, void *pool, uint32_t 
 
 /*
  * Bind. Runs mn_program_check() against mem and asks each kernel for its scratch. MN_E_UNSUPPORTED
- * with *ret_step if the set has no kernel; MN_E_TOO_BIG if a step's scratch_bytes is less than its
- * kernel needs.
+ * with *ret_step if the set has no kernel; MN_E_INVALID if a step's scratch_bytes is less than its
+ * kernel needs or a pointer of mem is not aligned; else as mn_program_check(), which a caller that
+ * wants the byte counts of MN_E_TOO_BIG calls first.
  */
 int mn_exec_bind(struct mn_exec *exec, const struct mn_program *program,
 		 const struct mn_exec_mem *mem, const struct mn_kernel_set *set, uint32_t seed,
 		 uint32_t *ret_step);
 
-/* Write the inputs of the first step and the quantisation of all steps into the arena. Before a
- * first run. */
+/*
+ * Zero the program's arena, then write the inputs of the first step (in from `seed`, in2 from one
+ * xorshift32 step further) and the quantisation of all steps. Before a first run, and again before
+ * a repetition if a step writes over the inputs. Equal seeds and layers give equal inputs whatever
+ * the kernel set and its scratch.
+ */
 void mn_exec_fill(const struct mn_exec *exec);
 
-/* Bind step i's pointers: what the timed call then needs is only kernel->run(args). Not timed. */
+/*
+ * Bind step i's pointers: what the timed call then needs is only kernel->run(args). Not timed.
+ * *quant is the caller's, and must live as long as the args; its multipliers point into the arena
+ * where mn_exec_fill() has put them.
+ */
 void mn_exec_args(const struct mn_exec *exec, uint32_t i, struct mn_quant *quant,
 		  struct mn_kernel_args *ret_args, const struct mn_kernel **ret_kernel);
 

@@ -8,7 +8,11 @@
  *
  * Shapes are NHWC and always four-dimensional; a tensor of lower rank fills from the right (a
  * vector of 10 is 1x1x1x10). All sizes come from files, so every product is checked: a layer that
- * passes mn_layer_check() has tensors below 2^31 bytes and MACs below 2^63.
+ * passes mn_layer_check() has tensors below 2^31 bytes and MACs below 2^63, so that a kernel can
+ * index with 32-bit integers.
+ *
+ * fully_connected works on n * h * w rows of c features each (TFLite's keep_num_dims view); a
+ * tensor that it flattens is written as its rows, 1x1x1xfeatures.
  */
 #ifndef MN_LAYER_H
 #define MN_LAYER_H
@@ -66,7 +70,7 @@ struct mn_layer {
 	uint16_t multiplier;   /* depthwise_conv_2d: out channels = in channels * multiplier */
 	uint16_t pad[4][2];    /* pad: elements before and after, for N, H, W, C */
 	struct mn_shape in;    /* first activation input */
-	struct mn_shape in2;   /* add: second input; equal to `in`, or 1 where it broadcasts */
+	struct mn_shape in2;   /* add: second input; each dimension equal to in's, or one is 1 */
 	struct mn_shape shape; /* reshape: the output shape */
 	uint32_t out_c;        /* conv_2d, fully_connected: output channels */
 };
@@ -78,7 +82,7 @@ struct mn_layer_info {
 	uint64_t macs; /* conv, depthwise, fully connected; padding taps counted; else 0 */
 	uint64_t ops;  /* 2 * macs (the MicroNets and TFLite convention) */
 	uint64_t out_elements;
-	uint64_t im2col_elements; /* conv_2d other than 1x1 stride 1: out h*w * kernel h*w * in c;
+	uint64_t im2col_elements; /* conv_2d other than 1x1 stride 1: out n*h*w * kernel h*w * in c;
 				     else 0 */
 	uint32_t input_bytes;     /* all activation inputs */
 	uint32_t output_bytes;
@@ -95,12 +99,18 @@ void mn_layer_init(struct mn_layer *layer, enum mn_op op);
 /*
  * Check every rule of the op and compute the counts. ret_info may be NULL.
  * MN_E_INVALID: a field is 0 or out of range, shapes do not agree, a window does not fit a VALID
- * input. MN_E_OVERFLOW: a tensor of 2^31 bytes or more, or MACs of 2^63 or more. MN_E_UNSUPPORTED:
- * unknown op. If `ret_why` is not NULL it gets a static sentence that names the field ("stride is
- * 0").
+ * input, a field that the op does not use differs from what mn_layer_init() sets (so that layers
+ * with one text are equal). MN_E_OVERFLOW: a tensor of 2^31 bytes or more, MACs of 2^63 or more,
+ * a window that reaches 2^31 or more elements, or kernel scratch beyond 32 bits (2^28 or more
+ * inputs of one output). MN_E_UNSUPPORTED: unknown op. If `ret_why` is not NULL it gets a static
+ * sentence that names the field ("stride is 0").
  */
 int mn_layer_check(const struct mn_layer *layer, struct mn_layer_info *ret_info,
 		   const char **ret_why);
+
+/* Output shape of a layer that has passed mn_layer_check(), without 64-bit arithmetic: kernels call
+ * it in timed code. */
+struct mn_shape mn_layer_out_shape(const struct mn_layer *layer);
 
 /* Rows (dim 0) or columns (dim 1) of zero padding before the first element (TFLite SAME rule: total
  * / 2, down). */
@@ -115,15 +125,17 @@ uint32_t mn_layer_pad_before(const struct mn_layer *layer, int dim);
  *   add in=1x8x8x16 in2=1x8x8x16 act=none        pad in=1x8x8x16 pads=0,0,1,1,1,1,0,0
  *   mean in=1x7x7x64 axes=hw                     reshape in=1x1x1x64 shape=1x8x8x1        null
  * Every field of the op in a fixed order, one blank between fields, lower case. buf has at least
- * MN_LAYER_TEXT_MAX bytes. Returns the length without NUL, or MN_E_UNSUPPORTED for an unknown op.
+ * MN_LAYER_TEXT_MAX bytes. Returns the length without NUL, MN_E_UNSUPPORTED for an unknown op,
+ * MN_E_INVALID for an enumerated value without a name, or MN_E_TOO_BIG.
  */
 int mn_layer_format(const struct mn_layer *layer, char *buf, size_t size);
 
 /*
- * Parse the text form: fields in any order, omitted ones take mn_layer_init()'s defaults; the layer
- * is then checked as by mn_layer_check(). text is `len` bytes and need not end in NUL. On a failure
- * *ret_column (if not NULL) is the 1-based column of the offending byte and *ret_why (if not NULL)
- * a static sentence.
+ * Parse the text form: fields in any order, blanks or tabs between them, omitted ones take
+ * mn_layer_init()'s defaults; the layer is then checked as by mn_layer_check(). text is `len` bytes
+ * and need not end in NUL. On a failure *ret_column (if not NULL) is the 1-based column of the
+ * offending byte (of the value, when the check refuses it; 1, the op, when its field is omitted)
+ * and *ret_why (if not NULL) a static sentence. Returns 0, MN_E_SYNTAX, or as mn_layer_check().
  */
 int mn_layer_parse(const char *text, size_t len, struct mn_layer *ret_layer, size_t *ret_column,
 		   const char **ret_why);

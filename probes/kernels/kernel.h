@@ -14,21 +14,22 @@
 
 /*
  * Quantisation of one layer: real value = scale * (q - zero_point). Multipliers are TFLite's
- * fixed-point pairs: value = multiplier * 2^(shift - 31), shift > 0 is a left shift. Rescale is
- * double rounding (TFLITE_SINGLE_ROUNDING not defined).
+ * fixed-point pairs: value = multiplier * 2^(shift - 31), shift > 0 is a left shift, multiplier 0
+ * to 2^31 - 1, shift -31 to 30. Rescale is double rounding (TFLITE_SINGLE_ROUNDING not defined).
  */
 struct mn_quant {
 	int32_t in_zp, in2_zp, out_zp;
 	int32_t act_min, act_max; /* fused activation, in output quanta, inside -128..127 */
-	const int32_t *mult;      /* conv, depthwise: out_c multipliers */
-	const int32_t *shift;     /* conv, depthwise: out_c shifts */
-	/* add: input rescales; mean: unused. fully_connected, add, mean: the output rescale.
-	 * softmax: in_* */
+	const int32_t *mult;      /* conv, depthwise: out_c multipliers; fully_connected: these if
+				     not NULL, else out_mult for every channel */
+	const int32_t *shift;     /* likewise out_c shifts */
+	/* add: input rescales. fully_connected, add, mean: the output rescale (mean: s_in / s_out,
+	 * the kernel folds the number of elements in). softmax: in_mult, in_shift only. */
 	int32_t in_mult, in_shift;
 	int32_t in2_mult, in2_shift;
 	int32_t out_mult, out_shift;
 	int32_t left_shift; /* add: 20 */
-	int32_t diff_min;   /* softmax: differences below it give -128 */
+	int32_t diff_min;   /* softmax: differences below it give -128; at most 0 */
 };
 
 /* All pointers are 4-byte aligned at least, scratch 16-byte. Tensors do not overlap. */

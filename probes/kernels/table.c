@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel.h"
+
+#include <string.h>
+
+#include "variants.h"
+
+/* Raise it whenever the code of a kernel changes: results of two versions are never mixed. */
+#define KERNELS_VERSION "1"
+
+static uint32_t no_scratch(const struct mn_layer *layer)
+{
+	(void)layer;
+	return 0;
+}
+
+static const struct mn_kernel ref[] = {
+	{MN_OP_NOP, "null", no_scratch, mn_null},
+	{MN_OP_CONV_2D, "conv_2d_ref", no_scratch, mn_conv_2d_ref},
+	{MN_OP_DEPTHWISE_CONV_2D, "depthwise_conv_2d_ref", no_scratch, mn_depthwise_conv_2d_ref},
+	{MN_OP_FULLY_CONNECTED, "fully_connected_ref", no_scratch, mn_fully_connected_ref},
+	{MN_OP_AVERAGE_POOL_2D, "average_pool_2d_ref", no_scratch, mn_average_pool_2d_ref},
+	{MN_OP_MAX_POOL_2D, "max_pool_2d_ref", no_scratch, mn_max_pool_2d_ref},
+	{MN_OP_MEAN, "mean_ref", no_scratch, mn_mean_ref},
+	{MN_OP_ADD, "add_ref", no_scratch, mn_add_ref},
+	{MN_OP_SOFTMAX, "softmax_ref", no_scratch, mn_softmax_ref},
+	{MN_OP_PAD, "pad_ref", no_scratch, mn_pad_ref},
+	{MN_OP_RESHAPE, "reshape_ref", no_scratch, mn_reshape_ref},
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const struct mn_kernel_set set_ref = {"mnchar/" KERNELS_VERSION "/ref", ref, COUNT(ref)};
+
+const struct mn_kernel_set *const mn_kernel_sets[] = {&set_ref, NULL};
+
+uint32_t mn_kernel_sets_count(void)
+{
+	return COUNT(mn_kernel_sets) - 1;
+}
+
+const struct mn_kernel_set *mn_kernel_set_find(const char *id)
+{
+	for (uint32_t i = 0; mn_kernel_sets[i]; i++)
+		if (!strcmp(mn_kernel_sets[i]->id, id))
+			return mn_kernel_sets[i];
+	return NULL;
+}
+
+const struct mn_kernel *mn_kernel_find(const struct mn_kernel_set *set, enum mn_op op)
+{
+	for (uint32_t i = 0; i < set->n_kernels; i++)
+		if (set->kernels[i].op == op)
+			return &set->kernels[i];
+	return NULL;
+}
