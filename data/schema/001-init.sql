@@ -142,6 +142,7 @@ CREATE TABLE fit (
 	kernels TEXT NOT NULL,
 	op TEXT NOT NULL,       -- conv_2d, or 'model' for whole models
 	backbone TEXT NOT NULL, -- of a whole-model fit
+	cold INTEGER NOT NULL CHECK (cold IN (0, 1)), -- of rows with cold caches
 	model TEXT NOT NULL,    -- ops, ops-affine, features, mean
 	target TEXT NOT NULL,   -- latency, energy, power
 	unit TEXT NOT NULL,     -- of the prediction: ms, mJ, mW
@@ -164,7 +165,7 @@ CREATE TABLE fit (
 	created_ms INTEGER NOT NULL,
 	range_min REAL, -- ops of the rows used
 	range_max REAL,
-	UNIQUE (kind, board, kernels, op, backbone, model, target)
+	UNIQUE (kind, board, kernels, op, backbone, cold, model, target)
 ) STRICT;
 
 -- Its coefficients: `unit` of the fit per 1 of the feature `name`.

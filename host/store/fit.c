@@ -26,6 +26,7 @@ static int add_fit(struct mn_store *store, const struct mn_fit *fit, const int64
 		mn_bind_text(drop, i + 1, key[i]);
 		mn_bind_text(add, i + 1, key[i]);
 	}
+	sqlite3_bind_int(drop, 8, fit->cold != 0);
 	rc = mn_store_run(store, drop, what, err);
 	if (rc < 0)
 		return rc;
@@ -48,6 +49,7 @@ static int add_fit(struct mn_store *store, const struct mn_fit *fit, const int64
 	sqlite3_bind_int64(add, 24, mn_store_now_ms(store));
 	mn_bind_real(add, 25, fit->range_min);
 	mn_bind_real(add, 26, fit->range_max);
+	sqlite3_bind_int(add, 27, fit->cold != 0);
 	rc = mn_store_run(store, add, what, err);
 	if (rc < 0)
 		return rc;
@@ -166,6 +168,7 @@ static int fill_fit(struct mn_store *store, sqlite3_stmt *stmt, struct mn_fit *f
 		.created_at = mn_column_text(stmt, 24),
 		.range_min = mn_column_real(stmt, 25),
 		.range_max = mn_column_real(stmt, 26),
+		.cold = sqlite3_column_int(stmt, 27),
 	};
 	return 0;
 }
@@ -179,11 +182,12 @@ int mn_store_each_fit(struct mn_store *store, const struct mn_fit_filter *filter
 		" n_excluded, r2, mape_pct, within5_pct, within10_pct, worst_pct, std_pct,"
 		" worst_layer, validation, rig_model, weighting, version,"
 		" strftime('%Y-%m-%dT%H:%M:%SZ', created_ms / 1000, 'unixepoch'), range_min,"
-		" range_max FROM fit WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR board = ?2)"
+		" range_max, cold FROM fit WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR "
+		"board = ?2)"
 		" AND (?3 IS NULL OR kernels = ?3) AND (?4 IS NULL OR op = ?4)"
 		" AND (?5 IS NULL OR backbone = ?5) AND (?6 IS NULL OR model = ?6)"
 		" AND (?7 IS NULL OR target = ?7)"
-		" ORDER BY kind, board, kernels, op, backbone, target, model";
+		" ORDER BY kind, board, kernels, op, backbone, cold, target, model";
 	static const struct mn_fit_filter any = {.kind = -1};
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);

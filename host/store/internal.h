@@ -60,13 +60,14 @@
 		      " OR EXISTS (SELECT 1 FROM failure"                                          \
 		      " WHERE probe_id = ?2 AND retry = 0 AND session_id IN same)")                \
 	X(FIT_DROP, "DELETE FROM fit WHERE kind = ?1 AND board = ?2 AND kernels = ?3 AND op = ?4"  \
-		    " AND backbone = ?5 AND model = ?6 AND target = ?7")                           \
-	X(FIT_ADD, "INSERT INTO fit (kind, board, kernels, op, backbone, model, target, unit,"     \
-		   " status, detail, n, n_excluded, r2, mape_pct, within5_pct, within10_pct,"      \
-		   " worst_pct, std_pct, worst_layer, validation, rig_model, weighting, version,"  \
-		   " created_ms, range_min, range_max) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"    \
-		   " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,"    \
-		   " ?24, ?25, ?26)")                                                              \
+		    " AND backbone = ?5 AND model = ?6 AND target = ?7 AND cold = ?8")             \
+	X(FIT_ADD,                                                                                 \
+	  "INSERT INTO fit (kind, board, kernels, op, backbone, model, target, unit,"              \
+	  " status, detail, n, n_excluded, r2, mape_pct, within5_pct, within10_pct,"               \
+	  " worst_pct, std_pct, worst_layer, validation, rig_model, weighting, version,"           \
+	  " created_ms, range_min, range_max, cold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"       \
+	  " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,"             \
+	  " ?24, ?25, ?26, ?27)")                                                                  \
 	X(FIT_TERM_ADD, "INSERT INTO fit_term (fit_id, position, name, value, ci95_lo, ci95_hi,"   \
 			" std_err) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                           \
 	X(FIT_TERM_GET, "SELECT name, value, ci95_lo, ci95_hi, std_err FROM fit_term"              \
