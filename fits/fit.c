@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: MIT */
+#include "fit.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "group.h"
+#include "models.h"
+#include "regress.h"
+
+/* One fit that waits to be stored; owns what it points to, but for the ids. */
+struct result {
+	struct mn_fit fit;
+	struct mn_fit_term terms[MN_REGRESS_TERMS_MAX];
+	char *board, *kernels, *backbone, *rig_model, *worst;
+	const int64_t *ids;
+	uint32_t n_ids;
+	char validation[48];
+	char detail[768];
+};
+
+struct campaign {
+	const struct mn_fit_options *options;
+	struct mn_group group; /* being collected */
+	struct result *results;
+	size_t n_results, results_size;
+	int64_t **ids; /* arrays that results share */
+	size_t n_ids, ids_size;
+	int64_t rows;
+	struct mn_err *err;
+};
+
+/* The rows of a group that one fit may use, and why others may not. */
+struct selection {
+	uint32_t *rows;
+	uint8_t *fold;
+	size_t n, n_distinct;
+	uint32_t n_folds;
+	size_t n_excluded, n_stale, n_bad, n_no_ops;
+	int64_t first_bad; /* measurement */
+	const int64_t *ids;
+	const struct mn_group_rig *rig;
+};
+
+static int no_memory(struct campaign *c)
+{
+	return mn_err_set(c->err, MN_E_NOMEM, "out of memory while fitting");
+}
+
+/* Room for one more element: the array, perhaps moved, or NULL. */
+static void *grown(void *array, size_t *size, size_t n, size_t element)
+{
+	size_t more = *size ? *size * 2 : 64;
+	void *moved;
+
+	if (n < *size)
+		return array;
+	moved = realloc(array, more * element);
+	if (moved)
+		*size = more;
+	return moved;
+}
+
+static void say(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Append a sentence to detail. */
+static void say(struct result *r, const char *fmt, ...)
+{
+	size_t len = strlen(r->detail);
+	va_list ap;
+
+	if (len && len + 2 < sizeof(r->detail)) {
+		memcpy(r->detail + len, "; ", 3);
+		len += 2;
+	}
+	va_start(ap, fmt);
+	vsnprintf(r->detail + len, sizeof(r->detail) - len, fmt, ap);
+	va_end(ap);
+}
+
+/* Selection */
+
+static void deselect(struct selection *s)
+{
+	free(s->rows);
+	free(s->fold);
+	memset(s, 0, sizeof(*s));
+}
+
+static int belongs(const struct mn_group *g, size_t i, int cold, int backbone)
+{
+	return g->cold[i] == cold && (backbone < 0 || g->backbone[i] == backbone);
+}
+
+/* The rig of the newest measurement. -1: no row at all. */
+static int newest_rig(const struct mn_group *g, int cold, int backbone)
+{
+	int64_t newest = -1;
+	int rig = -1;
+
+	for (size_t i = 0; i < g->n; i++)
+		if (belongs(g, i, cold, backbone) && g->id[i] > newest) {
+			newest = g->id[i];
+			rig = g->rig[i];
+		}
+	return rig;
+}
+
+static int select_rows(struct campaign *c, int cold, int backbone, enum mn_target target,
+		       struct selection *s)
+{
+	const struct mn_group *g = &c->group;
+	int rig = newest_rig(g, cold, backbone), ret;
+	int64_t *ids = NULL, **all_ids;
+
+	memset(s, 0, sizeof(*s));
+	if (rig < 0)
+		return 0;
+	s->rig = &g->rigs[rig];
+	s->rows = malloc(g->n * sizeof(*s->rows));
+	s->fold = malloc(g->n);
+	if (!s->rows || !s->fold)
+		goto nomem;
+	for (size_t i = 0; i < g->n; i++) {
+		double value = g->value[target][i];
+
+		if (!belongs(g, i, cold, backbone) || value == MN_GROUP_ABSENT)
+			continue;
+		if (!mn_group_same_rig(s->rig, &g->rigs[g->rig[i]]))
+			s->n_stale++;
+		else if (value == MN_GROUP_EXCLUDED)
+			s->n_excluded++;
+		else if (value == MN_GROUP_BAD && s->n_bad++ == 0)
+			s->first_bad = g->id[i];
+		else if (value == MN_GROUP_BAD)
+			continue;
+		else if (target != MN_TARGET_POWER && g->op == MN_MODELS_WHOLE &&
+			 !(g->feature[MN_FEATURE_OPS][i] > 0))
+			s->n_no_ops++;
+		else
+			s->rows[s->n++] = (uint32_t)i;
+	}
+	if (s->n == 0)
+		return 0;
+	ids = malloc(s->n * sizeof(*ids));
+	all_ids = grown(c->ids, &c->ids_size, c->n_ids, sizeof(*c->ids));
+	if (all_ids)
+		c->ids = all_ids;
+	if (!ids || !all_ids)
+		goto nomem;
+	for (size_t i = 0; i < s->n; i++)
+		ids[i] = g->id[s->rows[i]];
+	c->ids[c->n_ids++] = ids;
+	s->ids = ids;
+	ret = mn_regress_folds(g->key, s->rows, s->n, c->options->seed,
+			       c->options->max_folds ? c->options->max_folds : 10, s->fold,
+			       &s->n_folds, &s->n_distinct);
+	return ret ? mn_err_set(c->err, ret, "cannot deal %zu rows to folds", s->n) : 0;
+nomem:
+	free(ids);
+	return no_memory(c);
+}
+
+/* One fit */
+
+static void list_terms(const struct mn_model *m, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (uint32_t j = 0; j < m->n_terms && len < size; j++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", j ? ", " : "",
+					mn_feature_name(m->terms[j]));
+}
+
+static void explain_refusal(struct result *r, const struct mn_model *m, const struct selection *s,
+			    const struct mn_regress_result *g)
+{
+	char terms[160];
+
+	list_terms(m, terms, sizeof(terms));
+	switch (g->status) {
+	case MN_REGRESS_TOO_FEW:
+		say(r,
+		    "%zu rows of %zu distinct %s for the terms %s: two more than terms are needed",
+		    s->n, s->n_distinct, r->fit.backbone[0] ? "models" : "layers", terms);
+		break;
+	case MN_REGRESS_SINGLE:
+		say(r, "%s is the same in all %zu rows: one size gives no slope", terms, s->n);
+		break;
+	case MN_REGRESS_DEFICIENT:
+		say(r,
+		    "the terms %s depend on each other in these rows (condition %.1e): a sweep "
+		    "must vary them independently",
+		    terms, g->condition);
+		break;
+	case MN_REGRESS_IMPOSSIBLE:
+		say(r, "%s does not grow with the terms %s: only a constant would be left",
+		    r->fit.target, terms);
+		break;
+	case MN_REGRESS_NAN:
+		say(r, "measurement %lld has a figure that is no number",
+		    (long long)s->ids[g->bad_row]);
+		break;
+	case MN_REGRESS_OK:
+		break;
+	}
+}
+
+static void explain_terms(struct result *r, const struct mn_model *m,
+			  const struct mn_regress_result *g)
+{
+	for (uint32_t j = 0; j < m->n_terms; j++) {
+		const struct mn_regress_term *t = &g->terms[j];
+		const char *name = mn_feature_name(m->terms[j]);
+
+		if (t->state == MN_REGRESS_ZERO)
+			say(r, "%s is 0 in every row and was dropped", name);
+		if (t->state == MN_REGRESS_HELD)
+			say(r, "%s was held at 0: unconstrained it came out impossible, %.4g %s",
+			    name, t->unconstrained, r->fit.unit);
+	}
+}
+
+static void explain_rows(struct result *r, const struct selection *s)
+{
+	if (s->n_excluded)
+		say(r, "%zu rows are excluded with a reason of their own", s->n_excluded);
+	if (s->n_stale)
+		say(r, "%zu rows of an older image, cycle model or clock were left out",
+		    s->n_stale);
+	if (s->n_no_ops)
+		say(r, "%zu rows without an op count were left out", s->n_no_ops);
+	if (s->n_bad)
+		say(r, "%zu rows without a positive finite figure were left out (measurement %lld)",
+		    s->n_bad, (long long)s->first_bad);
+}
+
+static void fill_range(struct result *r, const struct mn_group *g, const struct selection *s)
+{
+	const double *size =
+		g->feature[g->op == MN_MODELS_WHOLE ? MN_FEATURE_OPS
+						    : mn_feature_size((enum mn_op)g->op)];
+
+	r->fit.range_min = r->fit.range_max = NAN;
+	for (size_t i = 0; i < s->n; i++) {
+		double x = size[s->rows[i]];
+
+		if (x < 0) /* a model whose op count is not known */
+			continue;
+		if (!(x >= r->fit.range_min))
+			r->fit.range_min = x;
+		if (!(x <= r->fit.range_max))
+			r->fit.range_max = x;
+	}
+}
+
+static int fill_ok(struct campaign *c, struct result *r, const struct mn_model *m,
+		   const struct selection *s, const struct mn_regress_result *g)
+{
+	const struct mn_regress_errors *e = &g->out_of_fold;
+
+	for (uint32_t j = 0; j < m->n_terms; j++) {
+		const struct mn_regress_term *t = &g->terms[j];
+
+		if (t->state == MN_REGRESS_FITTED)
+			r->terms[r->fit.n_terms++] = (struct mn_fit_term){
+				.name = mn_feature_name(m->terms[j]),
+				.value = t->value,
+				.ci95_lo = t->ci95_lo,
+				.ci95_hi = t->ci95_hi,
+				.std_err = t->std_err,
+			};
+	}
+	if (m->n_terms == 1 && m->terms[0] == MN_FEATURE_CONST)
+		r->fit.std_pct = 100 * g->sigma / g->terms[0].value;
+	r->fit.r2 = m->n_terms == 1 && m->terms[0] == MN_FEATURE_CONST ? NAN : e->r2;
+	r->fit.mape_pct = e->mape_pct;
+	r->fit.within5_pct = e->within5_pct;
+	r->fit.within10_pct = e->within10_pct;
+	r->fit.worst_pct = e->worst_pct;
+	r->worst = mn_group_row_name(&c->group, s->rows[e->worst]);
+	if (!r->worst)
+		return no_memory(c);
+	r->fit.worst_layer = r->worst;
+	if (s->n_folds == s->n_distinct)
+		snprintf(r->validation, sizeof(r->validation), "leave-one-out");
+	else
+		snprintf(r->validation, sizeof(r->validation), "%u-fold seed %llu",
+			 (unsigned)s->n_folds, (unsigned long long)c->options->seed);
+	return 0;
+}
+
+/* The key and everything that does not depend on the outcome. */
+static int new_result(struct campaign *c, const struct mn_model *m, enum mn_target target, int cold,
+		      const char *backbone, const struct selection *s, struct result **ret_result)
+{
+	const struct mn_group *g = &c->group;
+	struct result *results, *r;
+
+	results = grown(c->results, &c->results_size, c->n_results, sizeof(*c->results));
+	if (!results)
+		return no_memory(c);
+	c->results = results;
+	r = &c->results[c->n_results++];
+	memset(r, 0, sizeof(*r));
+	r->board = strdup(g->board);
+	r->kernels = strdup(g->kernels);
+	r->backbone = strdup(backbone);
+	r->rig_model = strdup(s->rig->model);
+	if (!r->board || !r->kernels || !r->backbone || !r->rig_model)
+		return no_memory(c);
+	r->fit = (struct mn_fit){
+		.kind = g->kind,
+		.board = r->board,
+		.kernels = r->kernels,
+		.op = g->op == MN_MODELS_WHOLE ? "model" : mn_op_name((enum mn_op)g->op),
+		.backbone = r->backbone,
+		.cold = cold,
+		.model = m->name,
+		.target = mn_target_name(target),
+		.unit = mn_target_unit(target),
+		.n = (int64_t)s->n,
+		.n_excluded = (int64_t)(s->n_excluded + s->n_stale + s->n_no_ops + s->n_bad),
+		.r2 = NAN,
+		.mape_pct = NAN,
+		.within5_pct = NAN,
+		.within10_pct = NAN,
+		.worst_pct = NAN,
+		.std_pct = NAN,
+		.worst_layer = "",
+		.rig_model = r->rig_model,
+		.weighting = m->weighting == MN_WEIGHTING_RELATIVE ? "relative" : "none",
+		.version = MNCHAR_VERSION,
+		.created_at = "",
+	};
+	r->ids = s->ids;
+	r->n_ids = (uint32_t)s->n;
+	*ret_result = r;
+	return 0;
+}
+
+static int fit_model(struct campaign *c, const struct mn_model *m, enum mn_target target, int cold,
+		     const char *backbone, const struct selection *s)
+{
+	const struct mn_group *g = &c->group;
+	struct mn_regress data = {
+		.n = s->n,
+		.n_terms = m->n_terms,
+		.y = g->value[target],
+		.rows = s->rows,
+		.weighting = m->weighting,
+		.fold = s->fold,
+		.n_folds = s->n_folds,
+		.n_distinct = s->n_distinct,
+	};
+	struct mn_regress_result fitted;
+	struct result *r = NULL;
+	int ret;
+
+	for (uint32_t j = 0; j < m->n_terms; j++)
+		data.x[j] = m->terms[j] == MN_FEATURE_CONST ? NULL : g->feature[m->terms[j]];
+	ret = mn_regress_fit(&data, &fitted, c->err);
+	if (ret)
+		return ret;
+	ret = new_result(c, m, target, cold, backbone, s, &r);
+	if (ret)
+		return ret;
+	r->fit.status = mn_regress_status_text(fitted.status);
+	fill_range(r, g, s);
+	if (fitted.status == MN_REGRESS_OK) {
+		ret = fill_ok(c, r, m, s, &fitted);
+		explain_terms(r, m, &fitted);
+	} else {
+		explain_refusal(r, m, s, &fitted);
+	}
+	explain_rows(r, s);
+	return ret;
+}
+
+static int fit_target(struct campaign *c, enum mn_target target, int cold, int backbone,
+		      const char *backbone_name)
+{
+	struct selection s;
+	int ret = select_rows(c, cold, backbone, target, &s);
+
+	if (ret || s.n + s.n_excluded + s.n_stale + s.n_no_ops + s.n_bad == 0)
+		goto out;
+	for (const struct mn_model *m = mn_models; m->name && !ret; m++)
+		if ((m->ops >> c->group.op & 1) && (m->targets >> target & 1))
+			ret = fit_model(c, m, target, cold, backbone_name, &s);
+out:
+	deselect(&s);
+	return ret;
+}
+
+static int fit_group(struct campaign *c)
+{
+	const struct mn_group *g = &c->group;
+	int n_backbones = g->op == MN_MODELS_WHOLE ? (int)g->n_backbones : 0, ret = 0;
+
+	for (int cold = 0; cold <= 1 && !ret; cold++)
+		for (int b = -1; b < n_backbones && !ret; b++) {
+			const char *name = g->op != MN_MODELS_WHOLE ? ""
+					   : b < 0                  ? "all"
+								    : g->backbones[b];
+
+			/* Models of no known family are in "all" only. */
+			if (b >= 0 && !name[0])
+				continue;
+			for (int t = 0; t < MN_TARGET_COUNT && !ret; t++)
+				ret = fit_target(c, (enum mn_target)t, cold, b, name);
+		}
+	return ret;
+}
+
+/* The store */
+
+static int take_row(const struct mn_row *row, void *arg)
+{
+	struct campaign *c = arg;
+	int ret;
+
+	c->rows++;
+	if (row->layer && row->layer->op == MN_OP_NOP)
+		return 0;
+	if (!mn_group_has(&c->group, row)) {
+		ret = c->group.n ? fit_group(c) : 0;
+		if (ret)
+			return ret;
+		ret = mn_group_begin(&c->group, row);
+		if (ret)
+			return no_memory(c);
+	}
+	ret = mn_group_add(&c->group, row);
+	return ret ? mn_err_set(c->err, ret, "cannot collect the rows of %s: %s", row->board,
+				mn_err_text(ret))
+		   : 0;
+}
+
+static int read_board(struct campaign *c, struct mn_store *store, const char *board)
+{
+	struct mn_row_filter filter = {
+		.board = board, .kind = -1, .with_excluded = 1, .latest_only = 1};
+	int ret = mn_store_each_row(store, &filter, take_row, c, c->err);
+
+	if (!ret && c->group.n)
+		ret = fit_group(c);
+	mn_group_clear(&c->group);
+	return ret;
+}
+
+/* All or nothing: a reader never sees half of the old fits and half of the new ones. */
+static int put_results(struct campaign *c, struct mn_store *store)
+{
+	int ret = mn_store_begin(store, c->err);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < c->n_results; i++) {
+		struct result *r = &c->results[i];
+
+		ret = mn_store_put_fit(store, &r->fit, r->ids, r->n_ids, &r->fit.id, c->err);
+		if (ret) {
+			mn_store_rollback(store);
+			return ret;
+		}
+	}
+	return mn_store_commit(store, c->err);
+}
+
+static void free_results(struct campaign *c)
+{
+	for (size_t i = 0; i < c->n_results; i++) {
+		struct result *r = &c->results[i];
+
+		free(r->board);
+		free(r->kernels);
+		free(r->backbone);
+		free(r->rig_model);
+		free(r->worst);
+	}
+	for (size_t i = 0; i < c->n_ids; i++)
+		free(c->ids[i]);
+	free(c->results);
+	free(c->ids);
+}
+
+int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
+	       int (*cb)(const struct mn_fit *fit, void *arg), void *arg,
+	       struct mn_fit_stats *ret_stats, struct mn_err *err)
+{
+	struct campaign c = {.options = options, .err = err};
+	struct mn_fit_stats stats = {0};
+	int ret = 0;
+
+	if (options->max_folds == 1 || options->max_folds > MN_REGRESS_FOLDS_MAX / 2)
+		return mn_err_set(err, MN_E_INVALID, "folds must be 2 to %d",
+				  MN_REGRESS_FOLDS_MAX / 2);
+	if (!options->boards)
+		ret = read_board(&c, store, NULL);
+	for (size_t i = 0; options->boards && i < options->n_boards && !ret; i++)
+		ret = read_board(&c, store, options->boards[i]);
+	if (ret)
+		goto out;
+	for (size_t i = 0; i < c.n_results; i++) {
+		struct result *r = &c.results[i];
+
+		/* Only now the array has stopped moving. */
+		r->fit.terms = r->terms;
+		r->fit.detail = r->detail;
+		r->fit.validation = r->validation;
+		if (!strcmp(r->fit.status, "ok"))
+			stats.fitted++;
+		else
+			stats.refused++;
+	}
+	stats.rows = c.rows;
+	if (!options->dry_run && c.n_results)
+		ret = put_results(&c, store);
+	for (size_t i = 0; i < c.n_results && !ret && cb; i++)
+		ret = cb(&c.results[i].fit, arg);
+	if (!ret && ret_stats)
+		*ret_stats = stats;
+out:
+	mn_group_free(&c.group);
+	free_results(&c);
+	return ret;
+}
