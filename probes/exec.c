@@ -86,7 +86,10 @@ void mn_exec_args(const struct mn_exec *exec, uint32_t i, struct mn_quant *quant
 	int32_t *mult, *shift;
 
 	quant_at(exec, step, &mult, &shift);
-	mn_stimulus_quant(&step->layer, mult, shift, quant);
+	/* The channels' values are in the arena since mn_exec_fill(): a board binds between steps. */
+	mn_stimulus_quant(&step->layer, NULL, NULL, quant);
+	quant->mult = mult;
+	quant->shift = shift;
 	*ret_args = (struct mn_kernel_args){
 		.layer = &step->layer,
 		.quant = quant,

@@ -55,8 +55,8 @@ struct mn_exec {
  * Deterministic, plausible quantisation of a layer: zero points in -8..7, multipliers and shifts so
  * that random inputs and weights use most of the int8 output range (the scale follows the square
  * root of the taps: the sum of that many random products; about 48 output quanta of standard
- * deviation). Convolutions: mult and shift (out channels entries each, may be NULL for other ops)
- * are filled and pointed to; fully_connected is per tensor. Depends on the layer only.
+ * deviation). Convolutions: mult and shift (out channels entries each) are filled and pointed to
+ * unless they are NULL; fully_connected is per tensor. Depends on the layer only.
  */
 void mn_stimulus_quant(const struct mn_layer *layer, int32_t *mult, int32_t *shift,
 		       struct mn_quant *ret_quant);

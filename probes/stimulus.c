@@ -134,7 +134,7 @@ void mn_stimulus_quant(const struct mn_layer *layer, int32_t *mult, int32_t *shi
 		taps = (uint64_t)layer->kernel_h * layer->kernel_w;
 		if (layer->op == MN_OP_CONV_2D)
 			taps *= in.c;
-		for (uint32_t c = 0; c < out_c; c++) {
+		for (uint32_t c = 0; mult && c < out_c; c++) {
 			output_multiplier(taps, &mult[c], &shift[c]);
 			x = mn_xorshift32(x);
 			channel_multiplier(x, &mult[c], &shift[c]);
