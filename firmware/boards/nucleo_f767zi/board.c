@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* NUCLEO-F767ZI (MB1137): UM1974. */
+#include "soc.h"
+
+const struct mn_board_config mn_board_config = {
+	.name = "nucleo-f767zi",
+	.marker_pin = "PF13 (D7)",
+	.marker = {'F', 13},
+	/* Virtual COM port of the ST-LINK: USART3, SB5 and SB6. */
+	.tx = {'D', 8},
+	.rx = {'D', 9},
+	.uart_function = 7,
+	.hclk_hz = 216000000,
+	.pllcfgr_hse = 0x29403604, /* M 4, N 216, P 2, HSE, Q 9, R 2 */
+	.pllcfgr_hsi = 0x29003608, /* M 8 */
+	.latency = 7,
+};

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "board.h"
+#include "err.h"
+#include "session.h"
+#include "soc.h"
+#include "uart_rate.h"
+
+static uint32_t uart_clock_hz;
+
+void mn_soc_uart_init(uint32_t clock_hz)
+{
+	uart_clock_hz = clock_hz;
+	MN_RCC_APB1ENR |= MN_RCC_APB1ENR_USART2;
+	(void)MN_RCC_APB1ENR;
+	MN_USART_CR1 = MN_USART_CR1_TE | MN_USART_CR1_RE;
+	mn_board_uart_set(MN_SESSION_BAUD);
+}
+
+int mn_board_uart_check(uint32_t baud)
+{
+	return mn_uart_divider(uart_clock_hz, baud) ? 0 : MN_E_INVALID;
+}
+
+int mn_board_uart_set(uint32_t baud)
+{
+	uint32_t divider = mn_uart_divider(uart_clock_hz, baud);
+
+	if (!divider)
+		return MN_E_INVALID;
+	MN_USART_CR1 &= ~MN_USART_CR1_UE;
+	MN_USART_BRR = divider;
+	MN_USART_CR1 |= MN_USART_CR1_UE;
+	return 0;
+}
+
+int mn_board_uart_read(void)
+{
+	uint32_t status = MN_USART_SR, data;
+
+	if (!(status & (MN_USART_SR_RXNE | MN_USART_SR_ORE | MN_USART_SR_NE | MN_USART_SR_FE)))
+		return MN_UART_NONE;
+	/* Reading DR after SR clears all of them. After an overrun DR still holds a whole byte. */
+	data = MN_USART_DR;
+	if (status & MN_USART_SR_FE)
+		return MN_UART_FRAMING;
+	return status & MN_USART_SR_RXNE ? (int)(data & 0xffu) : MN_UART_NONE;
+}
+
+void mn_board_uart_write(const uint8_t *data, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++) {
+		while (!(MN_USART_SR & MN_USART_SR_TXE))
+			;
+		MN_USART_DR = data[i];
+	}
+	while (!(MN_USART_SR & MN_USART_SR_TC))
+		;
+}
