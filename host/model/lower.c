@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: MIT */
+#include "lower.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flatbuf.h"
+#include "quant.h"
+
+/* One operator while it is looked at. */
+struct view {
+	const struct mn_subgraph *subgraph;
+	const struct mn_operator *op;
+	uint32_t index;
+	enum mn_op to;
+	const struct mn_tensor *in, *in2, *out; /* in2: ADD */
+	const struct mn_tensor *weights, *bias; /* NULL if it has none */
+	const struct mn_tensor *axes;           /* MEAN axes, PAD paddings */
+	struct mn_err *err;
+};
+
+static int fail(const struct view *v, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int fail(const struct view *v, int code, const char *fmt, ...)
+{
+	char why[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	return mn_err_set(v->err, code, "operator %u, %s: %s", v->index, mn_operator_name(v->op),
+			  why);
+}
+
+/* Input i, NULL if it is left out. */
+static const struct mn_tensor *input(const struct view *v, uint32_t i)
+{
+	if (i >= v->op->n_inputs || v->op->inputs[i] < 0)
+		return NULL;
+	return &v->subgraph->tensors[v->op->inputs[i]];
+}
+
+static int view_open(struct view *v, const struct mn_subgraph *subgraph, uint32_t index,
+		     struct mn_err *err)
+{
+	/* Which builtin is which op; inputs that it must have; which of them is what. */
+	static const struct {
+		int32_t builtin;
+		uint8_t to, inputs, weights, bias, in2, axes;
+	} table[] = {
+		{MN_BUILTIN_CONV_2D, MN_OP_CONV_2D, 2, 1, 2, 0, 0},
+		{MN_BUILTIN_DEPTHWISE_CONV_2D, MN_OP_DEPTHWISE_CONV_2D, 2, 1, 2, 0, 0},
+		{MN_BUILTIN_FULLY_CONNECTED, MN_OP_FULLY_CONNECTED, 2, 1, 2, 0, 0},
+		{MN_BUILTIN_AVERAGE_POOL_2D, MN_OP_AVERAGE_POOL_2D, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_MAX_POOL_2D, MN_OP_MAX_POOL_2D, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_MEAN, MN_OP_MEAN, 2, 0, 0, 0, 1},
+		{MN_BUILTIN_ADD, MN_OP_ADD, 2, 0, 0, 1, 0},
+		{MN_BUILTIN_SOFTMAX, MN_OP_SOFTMAX, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_PAD, MN_OP_PAD, 2, 0, 0, 0, 1},
+		{MN_BUILTIN_RESHAPE, MN_OP_RESHAPE, 1, 0, 0, 0, 0},
+	};
+	const size_t n = sizeof(table) / sizeof(table[0]);
+	size_t t = 0;
+
+	memset(v, 0, sizeof(*v));
+	v->err = err;
+	if (index >= subgraph->n_operators)
+		return mn_err_set(err, MN_E_INVALID, "operator %u of %u", index,
+				  subgraph->n_operators);
+	v->subgraph = subgraph;
+	v->index = index;
+	v->op = &subgraph->operators[index];
+	while (t < n && table[t].builtin != v->op->builtin)
+		t++;
+	if (t == n)
+		return fail(v, MN_E_UNSUPPORTED, "there is no kernel for this operator (code %d)",
+			    v->op->builtin);
+	v->to = table[t].to;
+	for (uint32_t i = 0; i < table[t].inputs; i++)
+		if (!input(v, i))
+			return fail(v, MN_E_INVALID, "input %u is missing", i);
+	if (v->op->n_outputs != 1)
+		return fail(v, MN_E_INVALID, "%u outputs", v->op->n_outputs);
+	v->in = input(v, 0);
+	v->out = &subgraph->tensors[v->op->outputs[0]];
+	v->weights = table[t].weights ? input(v, table[t].weights) : NULL;
+	v->bias = table[t].bias ? input(v, table[t].bias) : NULL;
+	v->in2 = table[t].in2 ? input(v, table[t].in2) : NULL;
+	v->axes = table[t].axes ? input(v, table[t].axes) : NULL;
+	return 0;
+}
+
+/* The shape filled from the right; a scalar is 1x1x1x1. */
+static int shape4(const struct view *v, const struct mn_tensor *tensor, struct mn_shape *ret)
+{
+	uint32_t d[4] = {1, 1, 1, 1};
+
+	if (tensor->rank > 4)
+		return fail(v, MN_E_UNSUPPORTED, "a tensor of rank %u; the most is 4",
+			    tensor->rank);
+	for (int i = 0; i < tensor->rank; i++)
+		d[4 - tensor->rank + i] = (uint32_t)tensor->shape[i];
+	*ret = (struct mn_shape){d[0], d[1], d[2], d[3]};
+	return 0;
+}
+
+/* A number that a layer holds in 16 bits. */
+static int narrow(const struct view *v, const char *what, int64_t value, uint16_t *ret)
+{
+	if (value < 0 || value > UINT16_MAX)
+		return fail(v, MN_E_UNSUPPORTED, "%s of %lld", what, (long long)value);
+	*ret = (uint16_t)value;
+	return 0;
+}
+
+/* Element i of a constant of int32 or int64. */
+static int64_t constant(const struct mn_tensor *tensor, uint32_t i)
+{
+	return tensor->type == MN_TYPE_INT64 ? (int64_t)mn_fb_le64(tensor->data + 8 * (size_t)i)
+					     : (int32_t)mn_fb_le32(tensor->data + 4 * (size_t)i);
+}
+
+static int check_constant(const struct view *v, const struct mn_tensor *tensor, const char *what)
+{
+	if (!tensor->data || tensor->is_sparse)
+		return fail(v, MN_E_UNSUPPORTED, "the %s are not constant", what);
+	if (tensor->type != MN_TYPE_INT32 && tensor->type != MN_TYPE_INT64)
+		return fail(v, MN_E_UNSUPPORTED, "the %s are %s", what, mn_type_name(tensor->type));
+	return 0;
+}
+
+static int set_act(const struct view *v, struct mn_layer *layer)
+{
+	switch (v->op->options.fused) {
+	case MN_FUSED_NONE:
+		layer->act = MN_ACT_NONE;
+		return 0;
+	case MN_FUSED_RELU:
+		layer->act = MN_ACT_RELU;
+		return 0;
+	case MN_FUSED_RELU6:
+		layer->act = MN_ACT_RELU6;
+		return 0;
+	default:
+		return fail(v, MN_E_UNSUPPORTED, "fused activation %u", v->op->options.fused);
+	}
+}
+
+/* Kernel from the weights or the options, stride, dilation, padding. */
+static int set_window(const struct view *v, struct mn_layer *layer, int64_t kernel_h,
+		      int64_t kernel_w)
+{
+	const struct mn_options *o = &v->op->options;
+	const struct {
+		const char *what;
+		int64_t value;
+		uint16_t *to;
+	} fields[] = {
+		{"a kernel", kernel_h, &layer->kernel_h},
+		{"a kernel", kernel_w, &layer->kernel_w},
+		{"a stride", o->stride_h, &layer->stride_h},
+		{"a stride", o->stride_w, &layer->stride_w},
+		{"a dilation", o->dilation_h, &layer->dilation_h},
+		{"a dilation", o->dilation_w, &layer->dilation_w},
+	};
+
+	layer->padding = o->padding_same ? MN_PADDING_SAME : MN_PADDING_VALID;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		int rc = narrow(v, fields[i].what, fields[i].value, fields[i].to);
+
+		if (rc < 0)
+			return rc;
+	}
+	return set_act(v, layer);
+}
+
+static int lower_conv(const struct view *v, struct mn_layer *layer)
+{
+	const struct mn_tensor *w = v->weights;
+	int rc;
+
+	if (v->in->rank != 4 || w->rank != 4)
+		return fail(v, MN_E_UNSUPPORTED, "an input of rank %u, weights of rank %u",
+			    v->in->rank, w->rank);
+	layer->bias = v->bias != NULL;
+	if (v->to == MN_OP_CONV_2D) {
+		if (w->shape[3] != v->in->shape[3])
+			return fail(v, MN_E_UNSUPPORTED,
+				    "weights for %d input channels, the input has %d", w->shape[3],
+				    v->in->shape[3]);
+		layer->out_c = (uint32_t)w->shape[0];
+	} else {
+		/* The shapes decide, as in TFLite; the stored multiplier is redundant. */
+		if (w->shape[0] != 1 || !layer->in.c || w->shape[3] % v->in->shape[3])
+			return fail(v, MN_E_INVALID, "weights %dx%dx%dx%d for %d input channels",
+				    w->shape[0], w->shape[1], w->shape[2], w->shape[3],
+				    v->in->shape[3]);
+		rc = narrow(v, "a multiplier", w->shape[3] / v->in->shape[3], &layer->multiplier);
+		if (rc < 0)
+			return rc;
+	}
+	return set_window(v, layer, w->shape[1], w->shape[2]);
+}
+
+static int lower_fully_connected(const struct view *v, struct mn_layer *layer)
+{
+	const struct mn_tensor *w = v->weights;
+
+	if (v->op->options.weights_format != 0)
+		return fail(v, MN_E_UNSUPPORTED, "weights format %u",
+			    v->op->options.weights_format);
+	if (w->rank != 2 || !w->elements || v->in->elements % (uint64_t)w->shape[1])
+		return fail(v, MN_E_INVALID,
+			    "an input of %llu elements and weights of rank %u, %llu elements",
+			    (unsigned long long)v->in->elements, w->rank,
+			    (unsigned long long)w->elements);
+	layer->in = (struct mn_shape){(uint32_t)(v->in->elements / (uint64_t)w->shape[1]), 1, 1,
+				      (uint32_t)w->shape[1]};
+	layer->out_c = (uint32_t)w->shape[0];
+	layer->bias = v->bias != NULL;
+	return set_act(v, layer);
+}
+
+static int lower_mean(const struct view *v, struct mn_layer *layer)
+{
+	const struct mn_tensor *in = v->in;
+	uint32_t first = MN_RANK_MAX, last = 0, axes = 0;
+	uint64_t outer = 1, averaged = 1, inner = 1;
+	int rc;
+
+	rc = check_constant(v, v->axes, "axes");
+	if (rc < 0)
+		return rc;
+	for (uint32_t i = 0; i < v->axes->elements; i++) {
+		int64_t axis = constant(v->axes, i);
+
+		if (axis < -(int64_t)in->rank || axis >= in->rank)
+			return fail(v, MN_E_INVALID, "axis %lld of rank %u", (long long)axis,
+				    in->rank);
+		axes |= 1u << (axis < 0 ? axis + in->rank : axis);
+	}
+	if (in->rank <= 4) {
+		uint32_t axes4 = axes << (4 - in->rank);
+
+		if (axes4 && !(axes4 & ~(unsigned)(MN_AXIS_H | MN_AXIS_W))) {
+			layer->axes = (uint8_t)axes4;
+			return shape4(v, in, &layer->in);
+		}
+	}
+	for (uint32_t i = 0; i < in->rank; i++)
+		if ((axes & 1u << i) && in->shape[i] != 1) {
+			first = first < i ? first : i;
+			last = i;
+		}
+	for (uint32_t i = 0; i < in->rank; i++) {
+		uint64_t extent = (uint64_t)in->shape[i];
+
+		if (i < first)
+			outer *= extent;
+		else if (i > last)
+			inner *= extent;
+		else if ((axes & 1u << i) || extent == 1)
+			averaged *= extent;
+		else
+			return fail(v, MN_E_UNSUPPORTED, "the axes are not neighbours");
+	}
+	layer->in = (struct mn_shape){(uint32_t)outer, (uint32_t)averaged, 1, (uint32_t)inner};
+	layer->axes = MN_AXIS_H;
+	return 0;
+}
+
+static int lower_pad(const struct view *v, struct mn_layer *layer)
+{
+	const int skip = 4 - v->in->rank;
+	int rc;
+
+	rc = check_constant(v, v->axes, "paddings");
+	if (rc < 0)
+		return rc;
+	if (v->axes->elements != 2u * v->in->rank)
+		return fail(v, MN_E_INVALID, "%llu paddings for rank %u",
+			    (unsigned long long)v->axes->elements, v->in->rank);
+	for (uint32_t i = 0; i < v->axes->elements; i++) {
+		rc = narrow(v, "a padding", constant(v->axes, i),
+			    &layer->pad[skip + (int)i / 2][i % 2]);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int lower_reshape(const struct view *v, struct mn_layer *layer)
+{
+	/* The output tensor's shape is what the shape input or the options come to. */
+	if (v->in->rank > 4)
+		layer->in = (struct mn_shape){1, 1, 1, (uint32_t)v->in->elements};
+	if (v->out->rank > 4) {
+		layer->shape = (struct mn_shape){1, 1, 1, (uint32_t)v->out->elements};
+		return 0;
+	}
+	return shape4(v, v->out, &layer->shape);
+}
+
+static int lower_layer(const struct view *v, struct mn_layer *ret)
+{
+	struct mn_layer layer;
+	struct mn_layer_info info;
+	const char *why;
+	uint32_t elements = 0;
+	int rc = 0;
+
+	mn_layer_init(&layer, v->to);
+	layer.bias = 0;
+	/* These make their own shape of any rank. */
+	if (v->to != MN_OP_FULLY_CONNECTED && v->to != MN_OP_MEAN &&
+	    (v->to != MN_OP_RESHAPE || v->in->rank <= 4))
+		rc = shape4(v, v->in, &layer.in);
+	if (rc < 0)
+		return rc;
+	switch (v->to) {
+	case MN_OP_CONV_2D:
+	case MN_OP_DEPTHWISE_CONV_2D:
+		rc = lower_conv(v, &layer);
+		break;
+	case MN_OP_FULLY_CONNECTED:
+		rc = lower_fully_connected(v, &layer);
+		break;
+	case MN_OP_AVERAGE_POOL_2D:
+	case MN_OP_MAX_POOL_2D:
+		rc = set_window(v, &layer, v->op->options.kernel_h, v->op->options.kernel_w);
+		break;
+	case MN_OP_MEAN:
+		rc = lower_mean(v, &layer);
+		break;
+	case MN_OP_ADD:
+		rc = shape4(v, v->in2, &layer.in2);
+		if (rc == 0)
+			rc = set_act(v, &layer);
+		break;
+	case MN_OP_PAD:
+		rc = lower_pad(v, &layer);
+		break;
+	case MN_OP_RESHAPE:
+		rc = lower_reshape(v, &layer);
+		break;
+	default: /* softmax */
+		break;
+	}
+	if (rc < 0)
+		return rc;
+	rc = mn_layer_check(&layer, &info, &why);
+	if (rc < 0)
+		return fail(v, rc, "%s", why);
+	/* What a kernel reads and writes is what the tensors have, whatever views were taken. */
+	if (mn_shape_elements(&layer.in, &elements) < 0 || elements != v->in->elements)
+		return fail(v, MN_E_INVALID, "the input has %llu elements, not %u",
+			    (unsigned long long)v->in->elements, elements);
+	if (v->in2 &&
+	    (mn_shape_elements(&layer.in2, &elements) < 0 || elements != v->in2->elements))
+		return fail(v, MN_E_INVALID, "the second input has %llu elements, not %u",
+			    (unsigned long long)v->in2->elements, elements);
+	if (v->weights && info.weight_bytes != v->weights->elements)
+		return fail(v, MN_E_INVALID, "%llu weights, not %u",
+			    (unsigned long long)v->weights->elements, info.weight_bytes);
+	rc = mn_shape_elements(&info.out, &elements);
+	if (rc < 0 || elements != v->out->elements)
+		return fail(v, MN_E_INVALID, "the output has %llu elements, its inputs make %llu",
+			    (unsigned long long)v->out->elements,
+			    (unsigned long long)info.out_elements);
+	*ret = layer;
+	return 0;
+}
+
+int mn_lower_layer(const struct mn_subgraph *subgraph, uint32_t op, struct mn_layer *ret_layer,
+		   struct mn_err *err)
+{
+	struct view v;
+	int rc = view_open(&v, subgraph, op, err);
+
+	return rc < 0 ? rc : lower_layer(&v, ret_layer);
+}
+
+/* Scale and zero point of an int8 activation. */
+static int activation(const struct view *v, const struct mn_tensor *tensor, const char *what,
+		      float *ret_scale, int32_t *ret_zero_point)
+{
+	int64_t zero_point = 0;
+	float scale;
+
+	if (tensor->is_sparse)
+		return fail(v, MN_E_UNSUPPORTED, "the %s is sparse", what);
+	if (tensor->type != MN_TYPE_INT8)
+		return fail(v, MN_E_UNSUPPORTED, "the %s is %s", what, mn_type_name(tensor->type));
+	if (tensor->n_scales != 1)
+		return fail(v, MN_E_UNSUPPORTED, "the %s has %u scales", what, tensor->n_scales);
+	scale = mn_tensor_scale(tensor, 0);
+	if (tensor->n_zero_points)
+		zero_point = mn_tensor_zero_point(tensor, 0);
+	if (!(scale > 0) || !isfinite(scale) || zero_point < INT8_MIN || zero_point > INT8_MAX)
+		return fail(v, MN_E_INVALID, "the %s has scale %g and zero point %lld", what,
+			    (double)scale, (long long)zero_point);
+	*ret_scale = scale;
+	*ret_zero_point = (int32_t)zero_point;
+	return 0;
+}
+
+static int multiplier(const struct view *v, double real, int32_t *mult, int32_t *shift)
+{
+	if (mn_quant_multiplier(real, mult, shift) < 0)
+		return fail(v, MN_E_UNSUPPORTED, "a rescale by %g", real);
+	return 0;
+}
+
+static int check_weights(const struct view *v, uint32_t out_c)
+{
+	const struct mn_tensor *w = v->weights, *b = v->bias;
+	int32_t dimension = v->to == MN_OP_DEPTHWISE_CONV_2D ? 3 : 0;
+
+	if (w->type != MN_TYPE_INT8 || !w->data || w->is_sparse)
+		return fail(v, MN_E_UNSUPPORTED, "the weights are %s%s%s", mn_type_name(w->type),
+			    w->data ? "" : ", not constant", w->is_sparse ? ", sparse" : "");
+	if (w->n_scales != 1 && (w->n_scales != out_c || w->quantized_dimension != dimension))
+		return fail(v, MN_E_UNSUPPORTED, "the weights have %u scales along dimension %d",
+			    w->n_scales, w->quantized_dimension);
+	for (uint32_t i = 0; i < w->n_scales; i++)
+		if (!(mn_tensor_scale(w, i) >= 0) || !isfinite(mn_tensor_scale(w, i)))
+			return fail(v, MN_E_INVALID, "the weights have a scale of %g",
+				    (double)mn_tensor_scale(w, i));
+	for (uint32_t i = 0; i < w->n_zero_points; i++)
+		if (mn_tensor_zero_point(w, i) != 0)
+			return fail(v, MN_E_UNSUPPORTED, "the weights have zero point %lld",
+				    (long long)mn_tensor_zero_point(w, i));
+	if (!b)
+		return 0;
+	if (b->type != MN_TYPE_INT32 || !b->data || b->is_sparse)
+		return fail(v, MN_E_UNSUPPORTED, "the bias is %s%s", mn_type_name(b->type),
+			    b->data ? "" : ", not constant");
+	if (b->elements != out_c)
+		return fail(v, MN_E_INVALID, "%llu biases for %u output channels",
+			    (unsigned long long)b->elements, out_c);
+	return 0;
+}
+
+/* The output rescale of an op with weights. memory: room for out_c multipliers, then out_c shifts,
+ * then the bias. */
+static int lower_weights(const struct view *v, struct mn_lowered *r, float in_scale,
+			 float out_scale, uint32_t out_c, int32_t *memory)
+{
+	const struct mn_tensor *w = v->weights;
+	int32_t *mult = memory, *shift = memory + out_c, *bias = shift + out_c;
+	int rc;
+
+	if (v->to == MN_OP_FULLY_CONNECTED && w->n_scales == 1) {
+		/* The product in float, the quotient in double. */
+		float product = in_scale * mn_tensor_scale(w, 0);
+
+		rc = multiplier(v, (double)product / (double)out_scale, &r->quant.out_mult,
+				&r->quant.out_shift);
+		if (rc < 0)
+			return rc;
+	} else {
+		for (uint32_t c = 0; c < out_c; c++) {
+			double s = (double)mn_tensor_scale(w, w->n_scales == 1 ? 0 : c);
+
+			rc = multiplier(v, (double)in_scale * s / (double)out_scale, &mult[c],
+					&shift[c]);
+			if (rc < 0)
+				return rc;
+		}
+		r->quant.mult = mult;
+		r->quant.shift = shift;
+	}
+	if (v->bias) {
+		for (uint32_t c = 0; c < out_c; c++)
+			bias[c] = (int32_t)mn_fb_le32(v->bias->data + 4 * (size_t)c);
+		r->bias = bias;
+	}
+	return 0;
+}
+
+static int lower_add(const struct view *v, struct mn_quant *q, float in_scale, float in2_scale,
+		     float out_scale)
+{
+	double twice;
+	int rc;
+
+	q->left_shift = 20;
+	twice = 2.0 * (double)(in_scale > in2_scale ? in_scale : in2_scale);
+	rc = multiplier(v, (double)in_scale / twice, &q->in_mult, &q->in_shift);
+	if (rc == 0)
+		rc = multiplier(v, (double)in2_scale / twice, &q->in2_mult, &q->in2_shift);
+	if (rc == 0)
+		rc = multiplier(v, twice / (0x1p20 * (double)out_scale), &q->out_mult,
+				&q->out_shift);
+	return rc;
+}
+
+/* Constants for a kernel are 4-byte aligned; a file's need not be. Room for `bytes` is taken from
+ * *memory where they are not. */
+static const int8_t *aligned(const uint8_t *data, uint64_t bytes, uint8_t **memory)
+{
+	uint8_t *copy = *memory;
+
+	if (!data || (uintptr_t)data % 4 == 0)
+		return (const int8_t *)data;
+	memcpy(copy, data, bytes);
+	*memory += (bytes + 3) / 4 * 4;
+	return (const int8_t *)copy;
+}
+
+/* Ops that hand bytes through need one quantisation on both sides; TFLite's tolerance. */
+static int check_same(const struct view *v, float in_scale, float out_scale, int32_t in_zp,
+		      int32_t out_zp)
+{
+	if (fabsf(in_scale - out_scale) > 1e-6f || in_zp != out_zp)
+		return fail(v, MN_E_UNSUPPORTED,
+			    "input and output differ in quantisation (%g, %d and %g, %d)",
+			    (double)in_scale, in_zp, (double)out_scale, out_zp);
+	return 0;
+}
+
+int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered *ret,
+	     struct mn_err *err)
+{
+	struct view v;
+	struct mn_lowered r;
+	struct mn_quant *q = &r.quant;
+	float in_scale, in2_scale = 0, out_scale;
+	uint64_t words = 0;
+	uint32_t out_c = 0;
+	uint8_t *spare;
+	int rc;
+
+	memset(&r, 0, sizeof(r));
+	rc = view_open(&v, subgraph, op, err);
+	if (rc == 0)
+		rc = lower_layer(&v, &r.layer);
+	if (rc == 0)
+		rc = activation(&v, v.in, "input", &in_scale, &q->in_zp);
+	if (rc == 0)
+		rc = activation(&v, v.out, "output", &out_scale, &q->out_zp);
+	if (rc == 0 && v.in2)
+		rc = activation(&v, v.in2, "second input", &in2_scale, &q->in2_zp);
+	if (rc < 0)
+		return rc;
+
+	r.in = v.op->inputs[0];
+	r.in2 = v.in2 ? v.op->inputs[1] : -1;
+	r.out = v.op->outputs[0];
+	q->act_min = INT8_MIN;
+	q->act_max = INT8_MAX;
+	if (r.layer.act != MN_ACT_NONE)
+		q->act_min = mn_quant_bound(0, out_scale, q->out_zp);
+	if (r.layer.act == MN_ACT_RELU6)
+		q->act_max = mn_quant_bound(6, out_scale, q->out_zp);
+
+	if (v.weights) {
+		struct mn_layer_info info;
+
+		mn_layer_check(&r.layer, &info, NULL);
+		out_c = info.out.c;
+		rc = check_weights(&v, out_c);
+		if (rc < 0)
+			return rc;
+		words = 3 * (uint64_t)out_c + (v.weights->bytes + 3) / 4;
+	}
+	/* Room for a copy of each constant input. */
+	if (v.in->data)
+		words += (v.in->bytes + 3) / 4;
+	if (v.in2 && v.in2->data)
+		words += (v.in2->bytes + 3) / 4;
+	if (words) {
+		r.memory = malloc(4 * words);
+		if (!r.memory)
+			return fail(&v, MN_E_NOMEM, "out of memory");
+	}
+	spare = r.memory ? (uint8_t *)r.memory + 12 * (size_t)out_c : NULL;
+	if (v.weights)
+		r.weights = aligned(v.weights->data, v.weights->bytes, &spare);
+	r.in_data = aligned(v.in->data, v.in->bytes, &spare);
+	if (v.in2)
+		r.in2_data = aligned(v.in2->data, v.in2->bytes, &spare);
+
+	switch (v.to) {
+	case MN_OP_CONV_2D:
+	case MN_OP_DEPTHWISE_CONV_2D:
+	case MN_OP_FULLY_CONNECTED:
+		rc = lower_weights(&v, &r, in_scale, out_scale, out_c, r.memory);
+		break;
+	case MN_OP_MEAN:
+		rc = multiplier(&v, (double)in_scale / (double)out_scale, &q->out_mult,
+				&q->out_shift);
+		break;
+	case MN_OP_ADD:
+		rc = lower_add(&v, q, in_scale, in2_scale, out_scale);
+		break;
+	case MN_OP_SOFTMAX:
+		if (out_scale != 0x1p-8f || q->out_zp != INT8_MIN)
+			rc = fail(&v, MN_E_UNSUPPORTED, "an output of scale %g, zero point %d",
+				  (double)out_scale, q->out_zp);
+		else if (mn_quant_softmax(v.op->options.beta, in_scale, &q->in_mult, &q->in_shift,
+					  &q->diff_min) < 0)
+			rc = fail(&v, MN_E_UNSUPPORTED, "beta %g with an input scale of %g",
+				  (double)v.op->options.beta, (double)in_scale);
+		break;
+	default: /* pools, pad, reshape */
+		rc = check_same(&v, in_scale, out_scale, q->in_zp, q->out_zp);
+		break;
+	}
+	if (rc < 0) {
+		free(r.memory);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
+void mn_lowered_free(struct mn_lowered *lowered)
+{
+	if (!lowered)
+		return;
+	free(lowered->memory);
+	lowered->memory = NULL;
+}
