@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* Every golden model, every case, every kernel set: each output byte equals TFLM's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel.h"
+#include "lower.h"
+
+#define PATH_MAX_ 1024
+
+static const char *golden_dir(void)
+{
+	static char dir[PATH_MAX_];
+	const char *top = getenv("MNCHAR_SOURCE_DIR");
+
+	snprintf(dir, sizeof(dir), "%s/tests/golden", top ? top : ".");
+	return dir;
+}
+
+static uint8_t *slurp(const char *path, size_t *ret_size)
+{
+	FILE *f = fopen(path, "rb");
+	uint8_t *data;
+	long size;
+
+	if (!f)
+		fail_msg("%s cannot be opened", path);
+	fseek(f, 0, SEEK_END);
+	size = ftell(f);
+	rewind(f);
+	data = malloc((size_t)size + 1);
+	assert_non_null(data);
+	assert_int_equal(fread(data, 1, (size_t)size, f), size);
+	fclose(f);
+	*ret_size = (size_t)size;
+	return data;
+}
+
+/* A model ready to run: each operator lowered, each activation with memory of its own. */
+struct runner {
+	struct mn_model *model;
+	const struct mn_subgraph *subgraph;
+	struct mn_lowered *steps;
+	int8_t **tensors; /* by tensor index; NULL: not an activation */
+};
+
+static void runner_open(struct runner *r, const char *path)
+{
+	struct mn_err err = {0};
+
+	if (mn_model_open(path, &r->model, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(r->model->n_subgraphs, 1);
+	r->subgraph = &r->model->subgraphs[0];
+	r->steps = calloc(r->subgraph->n_operators, sizeof(*r->steps));
+	r->tensors = calloc(r->subgraph->n_tensors, sizeof(*r->tensors));
+	assert_true(r->steps && r->tensors);
+	for (uint32_t i = 0; i < r->subgraph->n_operators; i++)
+		if (mn_lower(r->subgraph, i, &r->steps[i], &err) < 0)
+			fail_msg("%s: %s", path, err.msg);
+	for (uint32_t i = 0; i < r->subgraph->n_tensors; i++)
+		if (!r->subgraph->tensors[i].data) {
+			/* Exactly as long as the tensor: the sanitizer sees a byte too many. */
+			r->tensors[i] = malloc(r->subgraph->tensors[i].bytes);
+			assert_non_null(r->tensors[i]);
+		}
+}
+
+static void runner_close(struct runner *r)
+{
+	for (uint32_t i = 0; i < r->subgraph->n_operators; i++)
+		mn_lowered_free(&r->steps[i]);
+	for (uint32_t i = 0; i < r->subgraph->n_tensors; i++)
+		free(r->tensors[i]);
+	free(r->steps);
+	free(r->tensors);
+	mn_model_free(r->model);
+}
+
+static void run_step(struct runner *r, uint32_t i, const struct mn_kernel_set *set,
+		     const char *name)
+{
+	struct mn_lowered *s = &r->steps[i];
+	const struct mn_kernel *kernel = mn_kernel_find(set, s->layer.op);
+	struct mn_kernel_args args = {
+		.layer = &s->layer,
+		.quant = &s->quant,
+		.in = s->in_data ? s->in_data : r->tensors[s->in],
+		.in2 = s->in2_data   ? s->in2_data
+		       : s->in2 >= 0 ? r->tensors[s->in2]
+				     : NULL,
+		.out = r->tensors[s->out],
+		.weights = s->weights,
+		.bias = s->bias,
+	};
+	uint32_t scratch;
+	int rc;
+
+	if (!kernel)
+		fail_msg("%s has no kernel for %s", set->id, mn_op_name(s->layer.op));
+	scratch = kernel->scratch_bytes(&s->layer);
+	if (scratch) {
+		args.scratch = aligned_alloc(16, ((size_t)scratch + 15) / 16 * 16);
+		assert_non_null(args.scratch);
+		memset(args.scratch, 0xa5, scratch);
+	}
+	rc = kernel->run(&args);
+	free(args.scratch);
+	if (rc < 0)
+		fail_msg("%s, %s: %s", name, kernel->name, mn_err_name(rc));
+}
+
+/* Runs every case of a model; returns their number and adds the bytes compared. */
+static unsigned run_model(const char *name, unsigned n_cases, const struct mn_kernel_set *set,
+			  uint64_t *bytes)
+{
+	char path[PATH_MAX_];
+	struct runner r;
+	uint8_t *cases;
+	size_t size, at = 0;
+
+	snprintf(path, sizeof(path), "%s/%s.tflite", golden_dir(), name);
+	runner_open(&r, path);
+	snprintf(path, sizeof(path), "%s/%s.bin", golden_dir(), name);
+	cases = slurp(path, &size);
+	for (unsigned i = 0; i < n_cases; i++) {
+		for (uint32_t k = 0; k < r.subgraph->n_inputs; k++) {
+			int32_t tensor = r.subgraph->inputs[k];
+			size_t n = r.subgraph->tensors[tensor].bytes;
+
+			assert_true(at + n <= size);
+			memcpy(r.tensors[tensor], cases + at, n);
+			at += n;
+		}
+		for (uint32_t k = 0; k < r.subgraph->n_operators; k++)
+			run_step(&r, k, set, name);
+		for (uint32_t k = 0; k < r.subgraph->n_outputs; k++) {
+			int32_t tensor = r.subgraph->outputs[k];
+			size_t n = r.subgraph->tensors[tensor].bytes;
+
+			assert_true(at + n <= size);
+			for (size_t b = 0; b < n; b++)
+				if ((int8_t)cases[at + b] != r.tensors[tensor][b])
+					fail_msg("%s, %s, case %u: output byte %zu is %d, not %d",
+						 set->id, name, i, b, r.tensors[tensor][b],
+						 (int8_t)cases[at + b]);
+			at += n;
+			*bytes += n;
+		}
+	}
+	assert_int_equal(at, size);
+	free(cases);
+	runner_close(&r);
+	return n_cases;
+}
+
+static void test_all(void **state)
+{
+	const struct mn_kernel_set *set = *state;
+	char path[PATH_MAX_], line[1024], name[512];
+	unsigned models = 0, cases = 0, n_cases;
+	uint64_t bytes = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/index.csv", golden_dir());
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof(line), f)); /* the heading */
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%511[^,],%*[^,],%u", name, &n_cases) != 2)
+			fail_msg("index.csv: %s", line);
+		cases += run_model(name, n_cases, set, &bytes);
+		models++;
+	}
+	fclose(f);
+	printf("%s: %u models, %u cases, %llu output bytes equal\n", set->id, models, cases,
+	       (unsigned long long)bytes);
+	assert_int_equal(models, 268);
+	assert_int_equal(cases, 804);
+}
+
+int main(void)
+{
+	uint32_t n = mn_kernel_sets_count();
+	struct CMUnitTest *tests = calloc(n, sizeof(*tests));
+	int rc;
+
+	if (!tests)
+		return 1;
+	for (uint32_t i = 0; i < n; i++)
+		tests[i] = (struct CMUnitTest){.name = mn_kernel_sets[i]->id,
+					       .test_func = test_all,
+					       .initial_state = (void *)mn_kernel_sets[i]};
+	rc = _cmocka_run_group_tests("golden", tests, n, NULL, NULL);
+	free(tests);
+	return rc;
+}
