@@ -141,8 +141,8 @@ CREATE TABLE fit (
 	board TEXT NOT NULL,
 	kernels TEXT NOT NULL,
 	op TEXT NOT NULL,       -- conv_2d, or 'model' for whole models
-	backbone TEXT NOT NULL, -- of a whole-model fit
-	cold INTEGER NOT NULL CHECK (cold IN (0, 1)), -- of rows with cold caches
+	backbone TEXT NOT NULL, -- of a whole-model fit; 'all' pools them
+	cold INTEGER NOT NULL CHECK (cold IN (0, 1)), -- of rows with cold (1) or warm (0) caches
 	model TEXT NOT NULL,    -- ops, ops-affine, features, mean
 	target TEXT NOT NULL,   -- latency, energy, power
 	unit TEXT NOT NULL,     -- of the prediction: ms, mJ, mW

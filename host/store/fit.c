@@ -26,30 +26,30 @@ static int add_fit(struct mn_store *store, const struct mn_fit *fit, const int64
 		mn_bind_text(drop, i + 1, key[i]);
 		mn_bind_text(add, i + 1, key[i]);
 	}
-	sqlite3_bind_int(drop, 8, fit->cold != 0);
+	sqlite3_bind_int64(drop, 8, fit->cold ? 1 : 0);
+	sqlite3_bind_int64(add, 8, fit->cold ? 1 : 0);
 	rc = mn_store_run(store, drop, what, err);
 	if (rc < 0)
 		return rc;
-	mn_bind_text(add, 8, fit->unit);
-	mn_bind_text(add, 9, fit->status);
-	mn_bind_text(add, 10, fit->detail);
-	sqlite3_bind_int64(add, 11, fit->n);
-	sqlite3_bind_int64(add, 12, fit->n_excluded);
-	mn_bind_real(add, 13, fit->r2);
-	mn_bind_real(add, 14, fit->mape_pct);
-	mn_bind_real(add, 15, fit->within5_pct);
-	mn_bind_real(add, 16, fit->within10_pct);
-	mn_bind_real(add, 17, fit->worst_pct);
-	mn_bind_real(add, 18, fit->std_pct);
-	mn_bind_text(add, 19, fit->worst_layer);
-	mn_bind_text(add, 20, fit->validation);
-	mn_bind_text(add, 21, fit->rig_model);
-	mn_bind_text(add, 22, fit->weighting);
-	mn_bind_text(add, 23, fit->version);
-	sqlite3_bind_int64(add, 24, mn_store_now_ms(store));
-	mn_bind_real(add, 25, fit->range_min);
-	mn_bind_real(add, 26, fit->range_max);
-	sqlite3_bind_int(add, 27, fit->cold != 0);
+	mn_bind_text(add, 9, fit->unit);
+	mn_bind_text(add, 10, fit->status);
+	mn_bind_text(add, 11, fit->detail);
+	sqlite3_bind_int64(add, 12, fit->n);
+	sqlite3_bind_int64(add, 13, fit->n_excluded);
+	mn_bind_real(add, 14, fit->r2);
+	mn_bind_real(add, 15, fit->mape_pct);
+	mn_bind_real(add, 16, fit->within5_pct);
+	mn_bind_real(add, 17, fit->within10_pct);
+	mn_bind_real(add, 18, fit->worst_pct);
+	mn_bind_real(add, 19, fit->std_pct);
+	mn_bind_text(add, 20, fit->worst_layer);
+	mn_bind_text(add, 21, fit->validation);
+	mn_bind_text(add, 22, fit->rig_model);
+	mn_bind_text(add, 23, fit->weighting);
+	mn_bind_text(add, 24, fit->version);
+	sqlite3_bind_int64(add, 25, mn_store_now_ms(store));
+	mn_bind_real(add, 26, fit->range_min);
+	mn_bind_real(add, 27, fit->range_max);
 	rc = mn_store_run(store, add, what, err);
 	if (rc < 0)
 		return rc;
@@ -119,6 +119,8 @@ static int read_terms(struct mn_store *store, int64_t fit_id, struct mn_fit_term
 	}
 	if (rc == 0 && step != SQLITE_DONE)
 		rc = mn_store_fail(store, step, "read the fits", err);
+	if (rc == 0)
+		rc = mn_store_check_read(store, err);
 	sqlite3_reset(stmt);
 	*ret_terms = terms;
 	*ret_n = n;
@@ -223,6 +225,8 @@ int mn_store_each_fit(struct mn_store *store, const struct mn_fit_filter *filter
 			break;
 		}
 		rc = fill_fit(store, stmt, &fit, err);
+		if (rc == 0)
+			rc = mn_store_check_read(store, err);
 		if (rc == 0)
 			rc = read_terms(store, fit.id, &terms, &n_terms, err);
 		if (rc == 0) {

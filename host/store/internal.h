@@ -61,13 +61,12 @@
 		      " WHERE probe_id = ?2 AND retry = 0 AND session_id IN same)")                \
 	X(FIT_DROP, "DELETE FROM fit WHERE kind = ?1 AND board = ?2 AND kernels = ?3 AND op = ?4"  \
 		    " AND backbone = ?5 AND model = ?6 AND target = ?7 AND cold = ?8")             \
-	X(FIT_ADD,                                                                                 \
-	  "INSERT INTO fit (kind, board, kernels, op, backbone, model, target, unit,"              \
-	  " status, detail, n, n_excluded, r2, mape_pct, within5_pct, within10_pct,"               \
-	  " worst_pct, std_pct, worst_layer, validation, rig_model, weighting, version,"           \
-	  " created_ms, range_min, range_max, cold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"       \
-	  " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,"             \
-	  " ?24, ?25, ?26, ?27)")                                                                  \
+	X(FIT_ADD, "INSERT INTO fit (kind, board, kernels, op, backbone, model, target, cold,"     \
+		   " unit, status, detail, n, n_excluded, r2, mape_pct, within5_pct,"              \
+		   " within10_pct, worst_pct, std_pct, worst_layer, validation, rig_model,"        \
+		   " weighting, version, created_ms, range_min, range_max) VALUES (?1, ?2, ?3,"    \
+		   " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"    \
+		   " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)")                                     \
 	X(FIT_TERM_ADD, "INSERT INTO fit_term (fit_id, position, name, value, ci95_lo, ci95_hi,"   \
 			" std_err) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                           \
 	X(FIT_TERM_GET, "SELECT name, value, ci95_lo, ci95_hi, std_err FROM fit_term"              \
@@ -127,6 +126,9 @@ void mn_bind_real(sqlite3_stmt *stmt, int i, double value);
 const char *mn_column_text(sqlite3_stmt *stmt, int i);
 int64_t mn_column_int(sqlite3_stmt *stmt, int i, int64_t none);
 double mn_column_real(sqlite3_stmt *stmt, int i);
+
+/* A column value is "" or NAN also when SQLite had no memory to give it: ask once a row. */
+int mn_store_check_read(struct mn_store *store, struct mn_err *err);
 
 /* schema.c: highest step in the folder (> 0), or MN_E_*. */
 int mn_schema_newest(const char *schema_dir, struct mn_err *err);

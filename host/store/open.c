@@ -141,6 +141,13 @@ double mn_column_real(sqlite3_stmt *stmt, int i)
 	return sqlite3_column_type(stmt, i) == SQLITE_NULL ? NAN : sqlite3_column_double(stmt, i);
 }
 
+int mn_store_check_read(struct mn_store *store, struct mn_err *err)
+{
+	return sqlite3_errcode(store->db) == SQLITE_NOMEM
+		       ? mn_store_fail(store, SQLITE_NOMEM, "read a row", err)
+		       : 0;
+}
+
 int64_t mn_store_now_ms(const struct mn_store *store)
 {
 	struct timespec now;

@@ -64,7 +64,8 @@ static const char rows_sql[] = "SELECT " ROW_COLUMNS ROW_FROM ROW_ORDER;
  * the same and cheaper. */
 static const char latest_sql[] =
 	"SELECT * FROM (SELECT " ROW_COLUMNS ", row_number() OVER (PARTITION BY r.kind, r.board,"
-	" m.probe_id, s.source ORDER BY m.id DESC) AS age" ROW_FROM ") WHERE age = 1" ROW_ORDER;
+	" m.probe_id, s.source, r.clock_set_hz ORDER BY m.id DESC) AS age" ROW_FROM
+	") WHERE age = 1" ROW_ORDER;
 
 static void bind_filter(sqlite3_stmt *stmt, int i, const char *text)
 {
@@ -202,6 +203,8 @@ int mn_store_each_row(struct mn_store *store, const struct mn_row_filter *filter
 			break;
 		}
 		rc = fill_row(store, stmt, &layer, &row, err);
+		if (rc == 0)
+			rc = mn_store_check_read(store, err);
 		if (rc == 0 && (filter->with_excluded || withhold(&row)))
 			rc = cb(&row, arg);
 		if (rc != 0)
@@ -269,7 +272,9 @@ int mn_store_each_failure(struct mn_store *store, const char *board,
 		row.at = mn_column_text(stmt, 6);
 		row.code = sqlite3_column_int(stmt, 7);
 		row.retry = sqlite3_column_int(stmt, 8);
-		rc = cb(&row, arg);
+		rc = mn_store_check_read(store, err);
+		if (rc == 0)
+			rc = cb(&row, arg);
 		if (rc != 0)
 			break;
 	}

@@ -54,8 +54,8 @@ struct mn_row_filter {
 	 * left is left out.
 	 */
 	int with_excluded;
-	/* 1: of several measurements of one probe on one kind and board and from one source, the
-	 * newest only (chosen before exclusion is looked at). */
+	/* 1: of several measurements of one probe on one kind, board and clock setting and from one
+	 * source, the newest only (chosen before exclusion is looked at). */
 	int latest_only;
 };
 
