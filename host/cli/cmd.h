@@ -24,7 +24,9 @@
 #include "err.h"
 
 /* In the order in which help shows them. verb, one line of help */
-#define MN_VERB_TABLE(X) X(completion, "print a completion script for the shell")
+#define MN_VERB_TABLE(X)                                                                           \
+	X(import, "put figures from elsewhere (CSV) into the database")                            \
+	X(completion, "print a completion script for the shell")
 
 /* Exit codes are an interface: scripts rely on them. Append only. */
 enum mn_exit {

@@ -16,8 +16,8 @@
  *   backbone          family of the model
  *   ops               2 per MAC; of a layer it is computed, and must agree if it is given
  *   cold              1: caches were invalidated before each run; 0 or empty: not
- *   cycles            of one run
  *   latency_ns latency_us latency_ms latency_s      of one run
+ *   cycles            of one run; with clock_hz it gives the latency
  *   energy_nJ energy_uJ energy_mJ                   of one run
  *   power_uW power_mW                               mean while running
  *   sram_bytes flash_bytes
