@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: MIT
 mn_test(test_store SOURCES unit/test_store.c LIBS mn_store PkgConfig::SQLITE PkgConfig::CMOCKA m)
+mn_test(test_csv SOURCES unit/test_csv.c LIBS mn_store PkgConfig::CMOCKA)
+mn_test(test_import SOURCES unit/test_import.c LIBS mn_store PkgConfig::SQLITE PkgConfig::CMOCKA)
