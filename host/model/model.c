@@ -255,18 +255,6 @@ static void read_quantisation(struct mn_fb *fb, const struct mn_fb_table *table,
 
 	if (fb->failed)
 		return;
-	if (scales.n > 1 && (dimension < 0 || dimension >= tensor->rank ||
-			     (uint32_t)tensor->shape[dimension] != scales.n)) {
-		mn_fb_fail(fb, MN_E_INVALID, quant.pos,
-			   "%u scales do not fit dimension %d of a tensor of rank %d", scales.n,
-			   dimension, tensor->rank);
-		return;
-	}
-	if (zero_points.n > 1 && zero_points.n != scales.n) {
-		mn_fb_fail(fb, MN_E_INVALID, quant.pos, "%u zero points beside %u scales",
-			   zero_points.n, scales.n);
-		return;
-	}
 	tensor->n_scales = scales.n;
 	tensor->n_zero_points = zero_points.n;
 	tensor->scales = scales.n ? fb->data + scales.pos : NULL;

@@ -84,8 +84,9 @@ struct mn_tensor {
 	const uint8_t *data;
 	uint32_t data_bytes;
 	/* Quantisation: real = scale * (q - zero point). 0 scales: none; 1: per tensor; else one
-	 * per index along quantized_dimension. Read them with mn_tensor_scale() and
-	 * mn_tensor_zero_point(). */
+	 * per index along quantized_dimension. As stored: real files have biases of rank 1
+	 * quantised along dimension 3, so whoever uses them compares them with the shape. Read them
+	 * with mn_tensor_scale() and mn_tensor_zero_point(). */
 	uint32_t n_scales, n_zero_points;
 	int32_t quantized_dimension;
 	const uint8_t *scales, *zero_points;

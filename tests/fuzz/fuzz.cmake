@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# mn_fuzz(NAME [SOURCES files...] [INCLUDES folders...] [LIBS names...] [ARGS options...])
+# mn_fuzz(NAME [SOURCES files...] [TARGETS libraries...] [INCLUDES folders...] [LIBS names...] [ARGS options...])
 #
 # One libFuzzer target: fuzz_NAME.c of this folder and SOURCES, the files under test (relative to the
-# top of the tree). They are compiled here by clang, from the sources, with AddressSanitizer and
+# top of the tree), and those of TARGETS, static libraries of ours (without what they link). They are compiled here by clang, from the sources, with AddressSanitizer and
 # UndefinedBehaviorSanitizer, whatever compiler builds the rest, because gcc has no libFuzzer. The
 # include path is the folders of SOURCES, probes/, probes/wire, probes/kernels, host/base and
 # INCLUDES; LIBS are names for -l. ctest runs each for MNCHAR_FUZZ_SECONDS on its corpus,
@@ -34,12 +34,21 @@ if(mn_fuzz_why)
 endif()
 
 function(mn_fuzz name)
-	cmake_parse_arguments(ARG "" "" "SOURCES;INCLUDES;LIBS;ARGS" ${ARGN})
+	cmake_parse_arguments(ARG "" "" "SOURCES;TARGETS;INCLUDES;LIBS;ARGS" ${ARGN})
 	if(mn_fuzz_why)
 		add_test(NAME fuzz_${name} COMMAND sh -c "echo \"$1\"; exit 77" skip "skipped: ${mn_fuzz_why}")
 		set_tests_properties(fuzz_${name} PROPERTIES SKIP_RETURN_CODE 77 LABELS fuzz)
 		return()
 	endif()
+
+	foreach(target ${ARG_TARGETS})
+		get_target_property(sources ${target} SOURCES)
+		get_target_property(folder ${target} SOURCE_DIR)
+		file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${folder})
+		list(TRANSFORM sources PREPEND ${folder}/)
+		list(APPEND ARG_SOURCES ${sources})
+		list(APPEND ARG_INCLUDES ${folder})
+	endforeach()
 
 	set(dir ${CMAKE_BINARY_DIR}/fuzz/${name})
 	set(folders probes probes/wire probes/kernels host/base ${ARG_INCLUDES})
@@ -83,3 +92,4 @@ function(mn_fuzz name)
 endfunction()
 
 # The targets, one call each, in the order of the alphabet.
+mn_fuzz(tflite TARGETS mn_probes mn_model LIBS m)
