@@ -203,13 +203,17 @@ static int bind(const struct mn_rec_probe *probe, const struct mn_program *progr
 		r = mn_exec_bind(exec, program, mem, set, probe->seed, &step);
 	if (r)
 		result->step = (uint16_t)step;
-	if (r == MN_E_TOO_BIG && !result->need) {
+	if (r && !result->need) {
+		/* Scratch is the one size that only the kernel knows. */
 		const struct mn_step *s = &program->steps[step];
-		const struct mn_kernel *kernel = mn_kernel_find(set, s->layer.op);
+		const struct mn_kernel *kernel = mn_kernel_find(set, (enum mn_op)s->layer.op);
 
-		result->need =
-			kernel && kernel->scratch_bytes ? kernel->scratch_bytes(&s->layer) : 0;
-		result->have = s->scratch_bytes;
+		if (kernel && !mn_layer_check(&s->layer, NULL, NULL) &&
+		    kernel->scratch_bytes(&s->layer) > s->scratch_bytes) {
+			result->need = kernel->scratch_bytes(&s->layer);
+			result->have = s->scratch_bytes;
+			r = MN_E_TOO_BIG;
+		}
 	}
 	return r;
 }
