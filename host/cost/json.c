@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* The JSON form of a cost table, in and out. Its schema is in host/export/README.md. */
+#include "cost.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+/* Out */
+
+static json_t *real(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Counts are whole numbers wherever they are known. */
+static json_t *count(double value)
+{
+	return isfinite(value) ? json_integer((json_int_t)value) : json_null();
+}
+
+/* jansson refuses texts that are not UTF-8; a record that cannot be written must not just be
+ * missing. */
+static void append(json_t *array, json_t *value, int *failed)
+{
+	if (json_array_append_new(array, value))
+		*failed = 1;
+}
+
+static void set(json_t *object, const char *name, json_t *value, int *failed)
+{
+	if (json_object_set_new(object, name, value))
+		*failed = 1;
+}
+
+static json_t *write_term(const struct mn_cost_model *m, const struct mn_cost_term *t)
+{
+	return json_pack("{s:s, s:f, s:[o,o], s:o, s:s+}", "feature", mn_feature_name(t->feature),
+			 "value", t->value, "ci95", real(t->ci95_lo), real(t->ci95_hi), "std_err",
+			 real(t->std_err), "unit", mn_cost_quantity_unit(m->predicts),
+			 t->feature == MN_FEATURE_CONST ? "" : " per 1 of the feature");
+}
+
+static json_t *write_model(const struct mn_cost_model *m, int *failed)
+{
+	json_t *terms = json_array();
+
+	for (uint32_t i = 0; i < m->n_terms; i++)
+		append(terms, write_term(m, &m->terms[i]), failed);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:b, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:s, "
+		"s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s}",
+		"op", m->op, "backbone", m->backbone, "predicts",
+		mn_cost_quantity_name(m->predicts), "model", m->model, "preferred", m->preferred,
+		"terms", terms, "n", (json_int_t)m->n, "n_excluded", (json_int_t)m->n_excluded,
+		"r2", real(m->r2), "mape_pct", real(m->mape_pct), "within5_pct",
+		real(m->within5_pct), "within10_pct", real(m->within10_pct), "worst_pct",
+		real(m->worst_pct), "worst_layer", m->worst_layer, "std_pct", real(m->std_pct),
+		"validation", m->validation, "weighting", m->weighting, "range_feature",
+		mn_feature_name(m->range_feature), "range_min", real(m->range_min), "range_max",
+		real(m->range_max), "fitted_at", m->fitted_at, "detail", m->detail);
+}
+
+static json_t *write_measured(const struct mn_cost_measured *m, int *failed)
+{
+	json_t *o = m->layer[0]
+			    ? json_pack("{s:s}", "layer", m->layer)
+			    : json_pack("{s:s, s:s}", "model", m->model, "backbone", m->backbone);
+
+	set(o, "ops", count(m->ops), failed);
+	set(o, "cycles", real(m->cycles), failed);
+	set(o, "latency_ms", real(m->latency_ms), failed);
+	set(o, "energy_mJ", real(m->energy_mJ), failed);
+	set(o, "power_mW", real(m->power_mW), failed);
+	if (m->excluded_latency[0])
+		set(o, "excluded_latency", json_string(m->excluded_latency), failed);
+	if (m->excluded_energy[0])
+		set(o, "excluded_energy", json_string(m->excluded_energy), failed);
+	if (m->source[0])
+		set(o, "source", json_string(m->source), failed);
+	if (m->image[0])
+		set(o, "image", json_string(m->image), failed);
+	set(o, "measurement", json_integer(m->measurement), failed);
+	return o;
+}
+
+static json_t *write_rig(const struct mn_cost_rig *r, int *failed)
+{
+	json_t *models = json_array(), *layers = json_array(), *wholes = json_array();
+
+	for (size_t i = 0; i < r->n_models; i++)
+		append(models, write_model(&r->models[i], failed), failed);
+	for (size_t i = 0; i < r->n_measured; i++)
+		append(r->measured[i].layer[0] ? layers : wholes,
+		       write_measured(&r->measured[i], failed), failed);
+	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:s, s:o, s:o, s:o}", "kind", r->kind,
+			 "board", r->board, "kernels", r->kernels, "cold", r->cold, "clock_hz",
+			 count(r->clock_hz), "image", r->image, "cycle_model", r->cycle_model,
+			 "models", models, "measured_layers", layers, "measured_models", wholes);
+}
+
+int mn_cost_write_json(const struct mn_cost_table *table, FILE *f, struct mn_err *err)
+{
+	json_t *rigs = json_array(), *root;
+	int rc, failed = 0;
+
+	for (size_t i = 0; i < table->n_rigs; i++)
+		append(rigs, write_rig(&table->rigs[i], &failed), &failed);
+	root = json_pack("{s:s, s:i, s:s, s:o}", "schema", MN_COST_SCHEMA, "version",
+			 MN_COST_VERSION, "generator", table->generator, "rigs", rigs);
+	if (!root || failed) {
+		json_decref(root);
+		return mn_err_set(
+			err, MN_E_INVALID,
+			"cannot write the cost table as JSON: a text in it is not UTF-8, or "
+			"memory ran out");
+	}
+	/* 17 digits: what is read back is the same double. */
+	rc = json_dumpf(root, f, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+	json_decref(root);
+	if (rc || fputc('\n', f) == EOF)
+		return mn_err_set(err, MN_E_IO, "cannot write the cost table: %s", strerror(errno));
+	return 0;
+}
+
+/* In */
+
+static int invalid(struct mn_err *err, const char *name, const char *what)
+{
+	return mn_err_set(err, MN_E_INVALID, "the cost table's member \"%s\" %s", name, what);
+}
+
+static int get_string(const json_t *o, const char *name, const char **ret, struct mn_err *err)
+{
+	const json_t *v = json_object_get(o, name);
+
+	if (!json_is_string(v))
+		return invalid(err, name, v ? "is not a string" : "is missing");
+	*ret = json_string_value(v);
+	return 0;
+}
+
+/* Not there is "". */
+static int get_optional(const json_t *o, const char *name, const char **ret, struct mn_err *err)
+{
+	*ret = "";
+	return json_object_get(o, name) ? get_string(o, name, ret, err) : 0;
+}
+
+/* null and not there are NAN. */
+static int get_real(const json_t *o, const char *name, double *ret, struct mn_err *err)
+{
+	const json_t *v = json_object_get(o, name);
+
+	if (v && !json_is_number(v) && !json_is_null(v))
+		return invalid(err, name, "is not a number");
+	*ret = json_is_number(v) ? json_number_value(v) : NAN;
+	return 0;
+}
+
+static int get_integer(const json_t *o, const char *name, int64_t *ret, struct mn_err *err)
+{
+	const json_t *v = json_object_get(o, name);
+
+	if (!json_is_integer(v))
+		return invalid(err, name, v ? "is not a whole number" : "is missing");
+	*ret = json_integer_value(v);
+	return 0;
+}
+
+static int get_bool(const json_t *o, const char *name, int *ret, struct mn_err *err)
+{
+	const json_t *v = json_object_get(o, name);
+
+	if (!json_is_boolean(v))
+		return invalid(err, name, v ? "is not true or false" : "is missing");
+	*ret = json_is_true(v);
+	return 0;
+}
+
+static int get_array(const json_t *o, const char *name, const json_t **ret, struct mn_err *err)
+{
+	*ret = json_object_get(o, name);
+	return json_is_array(*ret) ? 0
+				   : invalid(err, name, *ret ? "is not an array" : "is missing");
+}
+
+static int get_feature(const json_t *o, const char *name, enum mn_feature *ret, struct mn_err *err)
+{
+	const char *text;
+	int feature, rc = get_string(o, name, &text, err);
+
+	if (rc)
+		return rc;
+	feature = mn_feature_parse(text);
+	if (feature < 0)
+		return mn_err_set(err, MN_E_UNSUPPORTED,
+				  "the cost table uses the feature \"%s\", which this mnchar does "
+				  "not know",
+				  text);
+	*ret = (enum mn_feature)feature;
+	return 0;
+}
+
+static int read_term(const json_t *o, struct mn_cost_term *t, struct mn_err *err)
+{
+	const json_t *ci;
+	int rc = get_feature(o, "feature", &t->feature, err);
+
+	if (rc)
+		return rc;
+	if ((rc = get_real(o, "value", &t->value, err)) ||
+	    (rc = get_real(o, "std_err", &t->std_err, err)) ||
+	    (rc = get_array(o, "ci95", &ci, err)))
+		return rc;
+	if (!isfinite(t->value))
+		return invalid(err, "value", "of a term is missing");
+	if (json_array_size(ci) != 2)
+		return invalid(err, "ci95", "has not two numbers");
+	t->ci95_lo = json_is_number(json_array_get(ci, 0))
+			     ? json_number_value(json_array_get(ci, 0))
+			     : NAN;
+	t->ci95_hi = json_is_number(json_array_get(ci, 1))
+			     ? json_number_value(json_array_get(ci, 1))
+			     : NAN;
+	return 0;
+}
+
+static int read_model(struct mn_cost_table *table, struct mn_cost_rig *rig, const json_t *o,
+		      struct mn_err *err)
+{
+	struct mn_cost_term terms[MN_FEATURE_COUNT];
+	struct mn_cost_model m = {.terms = terms};
+	const char *predicts;
+	const json_t *array;
+	int rc, quantity;
+
+	if ((rc = get_string(o, "op", &m.op, err)) ||
+	    (rc = get_optional(o, "backbone", &m.backbone, err)) ||
+	    (rc = get_string(o, "predicts", &predicts, err)) ||
+	    (rc = get_string(o, "model", &m.model, err)) ||
+	    (rc = get_bool(o, "preferred", &m.preferred, err)) ||
+	    (rc = get_integer(o, "n", &m.n, err)) ||
+	    (rc = get_integer(o, "n_excluded", &m.n_excluded, err)) ||
+	    (rc = get_real(o, "r2", &m.r2, err)) ||
+	    (rc = get_real(o, "mape_pct", &m.mape_pct, err)) ||
+	    (rc = get_real(o, "within5_pct", &m.within5_pct, err)) ||
+	    (rc = get_real(o, "within10_pct", &m.within10_pct, err)) ||
+	    (rc = get_real(o, "worst_pct", &m.worst_pct, err)) ||
+	    (rc = get_optional(o, "worst_layer", &m.worst_layer, err)) ||
+	    (rc = get_real(o, "std_pct", &m.std_pct, err)) ||
+	    (rc = get_optional(o, "validation", &m.validation, err)) ||
+	    (rc = get_optional(o, "weighting", &m.weighting, err)) ||
+	    (rc = get_feature(o, "range_feature", &m.range_feature, err)) ||
+	    (rc = get_real(o, "range_min", &m.range_min, err)) ||
+	    (rc = get_real(o, "range_max", &m.range_max, err)) ||
+	    (rc = get_optional(o, "fitted_at", &m.fitted_at, err)) ||
+	    (rc = get_optional(o, "detail", &m.detail, err)) ||
+	    (rc = get_array(o, "terms", &array, err)))
+		return rc;
+	quantity = mn_cost_quantity_parse(predicts);
+	if (quantity < 0)
+		return invalid(err, "predicts", "is none of latency_ms, energy_mJ, power_mW");
+	m.predicts = (enum mn_cost_quantity)quantity;
+	if (json_array_size(array) > MN_FEATURE_COUNT)
+		return invalid(err, "terms", "has more terms than there are features");
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		rc = read_term(json_array_get(array, i), &terms[m.n_terms++], err);
+		if (rc)
+			return rc;
+	}
+	if (!mn_cost_add_model(table, rig, &m))
+		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	return 0;
+}
+
+static int read_measured(struct mn_cost_table *table, struct mn_cost_rig *rig, const json_t *o,
+			 struct mn_err *err)
+{
+	struct mn_cost_measured m = {0};
+	int rc;
+
+	if ((rc = get_optional(o, "layer", &m.layer, err)) ||
+	    (rc = get_optional(o, "model", &m.model, err)) ||
+	    (rc = get_optional(o, "backbone", &m.backbone, err)) ||
+	    (rc = get_real(o, "ops", &m.ops, err)) ||
+	    (rc = get_real(o, "cycles", &m.cycles, err)) ||
+	    (rc = get_real(o, "latency_ms", &m.latency_ms, err)) ||
+	    (rc = get_real(o, "energy_mJ", &m.energy_mJ, err)) ||
+	    (rc = get_real(o, "power_mW", &m.power_mW, err)) ||
+	    (rc = get_optional(o, "excluded_latency", &m.excluded_latency, err)) ||
+	    (rc = get_optional(o, "excluded_energy", &m.excluded_energy, err)) ||
+	    (rc = get_optional(o, "source", &m.source, err)) ||
+	    (rc = get_optional(o, "image", &m.image, err)) ||
+	    (rc = get_integer(o, "measurement", &m.measurement, err)))
+		return rc;
+	if (!mn_cost_add_measured(table, rig, &m))
+		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	return 0;
+}
+
+static int read_rig(struct mn_cost_table *table, const json_t *o, struct mn_err *err)
+{
+	const json_t *models, *layers, *wholes;
+	struct mn_cost_rig r = {0}, *rig;
+	int rc;
+
+	if ((rc = get_string(o, "kind", &r.kind, err)) ||
+	    (rc = get_string(o, "board", &r.board, err)) ||
+	    (rc = get_string(o, "kernels", &r.kernels, err)) ||
+	    (rc = get_bool(o, "cold", &r.cold, err)) ||
+	    (rc = get_real(o, "clock_hz", &r.clock_hz, err)) ||
+	    (rc = get_optional(o, "image", &r.image, err)) ||
+	    (rc = get_optional(o, "cycle_model", &r.cycle_model, err)) ||
+	    (rc = get_array(o, "models", &models, err)) ||
+	    (rc = get_array(o, "measured_layers", &layers, err)) ||
+	    (rc = get_array(o, "measured_models", &wholes, err)))
+		return rc;
+	rig = mn_cost_add_rig(table, &r);
+	if (!rig)
+		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < json_array_size(models) && !rc; i++)
+		rc = read_model(table, rig, json_array_get(models, i), err);
+	for (size_t i = 0; i < json_array_size(layers) && !rc; i++)
+		rc = read_measured(table, rig, json_array_get(layers, i), err);
+	for (size_t i = 0; i < json_array_size(wholes) && !rc; i++)
+		rc = read_measured(table, rig, json_array_get(wholes, i), err);
+	return rc;
+}
+
+int mn_cost_read_json(const char *text, size_t len, struct mn_cost_table **ret_table,
+		      struct mn_err *err)
+{
+	struct mn_cost_table *table = NULL;
+	const char *schema, *generator;
+	const json_t *rigs;
+	json_error_t why;
+	json_t *root;
+	int64_t version;
+	int rc;
+
+	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	if (!root)
+		return mn_err_set(err, MN_E_SYNTAX, "not JSON: line %d, column %d: %s", why.line,
+				  why.column, why.text);
+	rc = get_string(root, "schema", &schema, err);
+	if (rc)
+		goto out;
+	if (strcmp(schema, MN_COST_SCHEMA)) {
+		rc = invalid(err, "schema", "is not \"" MN_COST_SCHEMA "\"");
+		goto out;
+	}
+	rc = get_integer(root, "version", &version, err);
+	if (rc)
+		goto out;
+	if (version != MN_COST_VERSION) {
+		rc = mn_err_set(err, MN_E_VERSION,
+				"the cost table has version %lld, this mnchar reads version %d",
+				(long long)version, MN_COST_VERSION);
+		goto out;
+	}
+	if ((rc = get_string(root, "generator", &generator, err)) ||
+	    (rc = get_array(root, "rigs", &rigs, err)))
+		goto out;
+	table = mn_cost_table_new(generator);
+	if (!table)
+		rc = mn_err_set(err, MN_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < json_array_size(rigs) && !rc; i++)
+		rc = read_rig(table, json_array_get(rigs, i), err);
+out:
+	if (rc)
+		mn_cost_table_free(table);
+	else
+		*ret_table = table;
+	json_decref(root);
+	return rc;
+}
+
+int mn_cost_load(const char *path, struct mn_cost_table **ret_table, struct mn_err *err)
+{
+	char *text = NULL;
+	size_t len = 0, size = 0;
+	FILE *f = fopen(path, "rb");
+	int rc = 0;
+
+	if (!f)
+		return mn_err_set(err, errno == ENOENT ? MN_E_NOTFOUND : MN_E_IO, "%s: %s", path,
+				  strerror(errno));
+	while (!feof(f)) {
+		if (len == size) {
+			char *more = realloc(text, size = size ? size * 2 : 65536);
+
+			if (!more) {
+				rc = mn_err_set(err, MN_E_NOMEM, "%s: out of memory", path);
+				goto out;
+			}
+			text = more;
+		}
+		len += fread(text + len, 1, size - len, f);
+		if (ferror(f)) {
+			rc = mn_err_set(err, MN_E_IO, "%s: %s", path, strerror(errno));
+			goto out;
+		}
+	}
+	rc = mn_cost_read_json(text, len, ret_table, err);
+	if (rc)
+		mn_err_prefix(err, rc, "%s: ", path);
+out:
+	fclose(f);
+	free(text);
+	return rc;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Store -> cost tables. The schema of both forms is in README.md beside this file; the JSON form is
+ * written and read by host/cost.
+ */
+#ifndef MN_EXPORT_H
+#define MN_EXPORT_H
+
+#include <stdio.h>
+
+#include "cost.h"
+#include "store_read.h"
+
+struct mn_export_filter {
+	const char *board, *kernels; /* NULL: any */
+	int kind;                    /* -1: any */
+};
+
+/*
+ * Everything that is stored for the filter: fits with status "ok", and the newest measurement of
+ * each probe. MN_E_NOTFOUND if there is neither: err says what to run first. The caller frees the
+ * table.
+ */
+int mn_export_table(struct mn_store *store, const struct mn_export_filter *filter,
+		    struct mn_cost_table **ret_table, struct mn_err *err);
+
+/* RFC 4180 with \n; an empty cell is "not known" or "does not apply". MN_E_IO. */
+int mn_export_csv(const struct mn_cost_table *table, FILE *f, struct mn_err *err);
+
+#endif
