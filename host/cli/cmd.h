@@ -26,6 +26,10 @@
 /* In the order in which help shows them. verb, one line of help */
 #define MN_VERB_TABLE(X)                                                                           \
 	X(import, "put figures from elsewhere (CSV) into the database")                            \
+	X(fit, "fit cost models to what was measured")                                             \
+	X(query, "print the fitted costs with their errors")                                       \
+	X(export, "write cost tables for a search")                                                \
+	X(plot, "draw latency against ops")                                                        \
 	X(completion, "print a completion script for the shell")
 
 /* Exit codes are an interface: scripts rely on them. Append only. */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* `mnchar fit`: rows of the store to fits of the store. */
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "fit.h"
+#include "paths.h"
+#include "store.h"
+
+struct options {
+	const char *db;
+	const char **boards;
+	size_t n_boards;
+	struct mn_fit_options fit;
+};
+
+enum { KEY_SEED = 256, KEY_FOLDS, KEY_DRY_RUN };
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *my = state->input;
+	const char **boards;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = my ? &my->db : NULL;
+		return 0;
+	case 'b':
+		boards = realloc(my->boards, (my->n_boards + 1) * sizeof(*boards));
+		if (!boards)
+			argp_failure(state, MN_EXIT_FAILED, 0, "out of memory");
+		my->boards = boards;
+		my->boards[my->n_boards++] = arg;
+		return 0;
+	case KEY_SEED:
+		my->fit.seed = (uint64_t)mn_cmd_number(state, "--seed", arg, 0, LLONG_MAX);
+		return 0;
+	case KEY_FOLDS:
+		my->fit.max_folds = (uint32_t)mn_cmd_number(state, "--folds", arg, 2, 10);
+		return 0;
+	case KEY_DRY_RUN:
+		my->fit.dry_run = 1;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is not an option", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option options[] = {
+	{"board", 'b', "BOARD", 0, "Only this board; may be given several times", 0},
+	{"seed", KEY_SEED, "N", 0, "Seed of the folds (default: 1)", 0},
+	{"folds", KEY_FOLDS, "N", 0, "Folds for the out-of-fold errors (default: 10)", 0},
+	{"dry-run", KEY_DRY_RUN, NULL, 0, "Print, store nothing", 0},
+	{0},
+};
+static const struct argp_child children[] = {{&mn_argp_db, 0, NULL, 0}, {0}};
+
+const struct argp mn_argp_fit = {
+	.options = options,
+	.parser = parse,
+	.children = children,
+	.doc = "Fit cost models to what was measured, and store them with the rows that they were "
+	       "made from. Measured, virtual and published rows are never pooled; nor boards, "
+	       "kernel sets, or warm and cold rows; of two images of a board the newer counts. "
+	       "What cannot be fitted is listed with the reason."
+	       "\v"
+	       "Models: ops (the MicroNets way: cost = a * ops), ops-affine (with a fixed cost), "
+	       "features (multiply-accumulates, outputs, window copies, fixed cost), mean (power). "
+	       "Layers are fitted with relative weights, whole models unweighted. ops and "
+	       "ops-affine "
+	       "are for layers with multiply-accumulates and for whole models. The errors are "
+	       "out-of-fold: of rows that the fit did not see.\n\n"
+	       "Example: mnchar fit --board virtual-f446re && mnchar query",
+};
+
+/* "12.3", or nothing for NAN. */
+static const char *percent(char *buf, size_t size, double value)
+{
+	if (isnan(value))
+		return "";
+	snprintf(buf, size, "%.1f", value);
+	return buf;
+}
+
+static int add(const struct mn_fit *fit, void *arg)
+{
+	struct mn_table *table = arg;
+	char n[24], mape[24], within[24], worst[24];
+	const char *cells[12] = {
+		mn_kind_name(fit->kind),
+		fit->board,
+		fit->kernels,
+		fit->backbone[0] ? fit->backbone : fit->op,
+		fit->cold ? "cold" : "warm",
+		fit->target,
+		fit->model,
+		n,
+		percent(mape, sizeof(mape), fit->mape_pct),
+		percent(within, sizeof(within), fit->within10_pct),
+		percent(worst, sizeof(worst), fit->worst_pct),
+	};
+	char *note = NULL;
+	int rc;
+
+	snprintf(n, sizeof(n), "%" PRId64, fit->n);
+	if (!strcmp(fit->status, "ok"))
+		rc = asprintf(&note, "%s", fit->detail);
+	else
+		rc = asprintf(&note, "NOT FITTED, %s: %s", fit->status, fit->detail);
+	if (rc < 0)
+		return MN_E_NOMEM;
+	cells[11] = note;
+	rc = mn_table_add(table, cells);
+	free(note);
+	return rc;
+}
+
+int mn_cmd_fit(int argc, char **argv)
+{
+	static const struct mn_column columns[] = {
+		{"kind", 0},     {"board", 0},    {"kernels", 0},   {"op", 0},
+		{"caches", 0},   {"target", 0},   {"model", 0},     {"n", 1},
+		{"mape_pct", 1}, {"in10_pct", 1}, {"worst_pct", 1}, {"note", 0},
+	};
+	struct options my = {.fit.seed = 1};
+	struct mn_table *table = NULL;
+	struct mn_store *store = NULL;
+	struct mn_fit_stats stats = {0};
+	struct mn_err err = {0};
+	char schema[PATH_MAX];
+	int rc;
+
+	argp_parse(&mn_argp_fit, argc, argv, 0, NULL, &my);
+	my.fit.boards = my.boards;
+	my.fit.n_boards = my.n_boards;
+	table = mn_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	rc = table ? 0 : mn_err_set(&err, MN_E_NOMEM, "out of memory");
+	if (rc == 0)
+		rc = mn_path(MN_DIR_SCHEMA, NULL, schema, sizeof(schema), &err);
+	if (rc == 0)
+		rc = mn_store_open(my.db, my.fit.dry_run ? MN_STORE_READ : MN_STORE_WRITE, schema,
+				   &store, &err);
+	if (rc == 0)
+		rc = mn_fit_run(store, &my.fit, add, table, &stats, &err);
+	if (rc == 0 && mn_table_rows(table))
+		rc = mn_table_print(table);
+	mn_store_close(store);
+	mn_table_free(table);
+	free(my.boards);
+	if (rc)
+		return mn_cmd_fail(&err);
+	if (stats.fitted + stats.refused == 0) {
+		mn_cmd_warn(
+			"%s has nothing to fit%s: run `mnchar collect` or `mnchar import` first",
+			my.db, my.n_boards ? " for that board" : "");
+		return MN_EXIT_EMPTY;
+	}
+	fprintf(stderr,
+		"mnchar: %" PRId64 " rows read, %" PRId64 " models fitted, %" PRId64 " not%s\n",
+		stats.rows, stats.fitted, stats.refused,
+		my.fit.dry_run ? "; nothing was stored" : "");
+	return MN_EXIT_OK;
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: MIT */
+#include "plot.h"
+
+#include <errno.h>
+#include <math.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "feature.h"
+
+extern char **environ;
+
+enum { SERIES_MAX = 48, LINE_POINTS = 60 };
+
+/* One fit of a series. */
+struct line {
+	int there;
+	double value[MN_FEATURE_COUNT];
+	double mape_pct;
+	int64_t n;
+};
+
+/* What has one colour: an op, or a family of whole models. */
+struct series {
+	char name[80];
+	int op; /* -1: whole models */
+	enum mn_feature x;
+	struct point {
+		double x, y;
+		double features; /* prediction of the features model, NAN without one */
+		char *text;
+	} * points;
+	size_t n, size;
+	double min, max;
+	struct line ops, affine, features;
+};
+
+/* A kernel set and kind of the board, to choose the one with the most rows. */
+struct candidate {
+	char kernels[96];
+	enum mn_kind kind;
+	size_t n;
+};
+
+struct plot {
+	const struct mn_plot_options *options;
+	struct candidate candidates[64];
+	size_t n_candidates, n_rows;
+	const struct candidate *chosen;
+	double clock_hz;
+	char rig_model[160];
+	struct series series[SERIES_MAX];
+	size_t n_series;
+	struct mn_err *err;
+};
+
+/* Okabe-Ito and Tol: told apart also by the colour-blind. One colour an op in every picture. */
+static const char *const op_colours[] = {
+	[MN_OP_CONV_2D] = "#0072b2",
+	[MN_OP_DEPTHWISE_CONV_2D] = "#d55e00",
+	[MN_OP_FULLY_CONNECTED] = "#009e73",
+	[MN_OP_AVERAGE_POOL_2D] = "#cc79a7",
+	[MN_OP_MAX_POOL_2D] = "#882255",
+	[MN_OP_MEAN] = "#56b4e9",
+	[MN_OP_ADD] = "#e69f00",
+	[MN_OP_SOFTMAX] = "#332288",
+	[MN_OP_PAD] = "#777777",
+	[MN_OP_RESHAPE] = "#117733",
+};
+static const char *const model_colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+					    "#e69f00", "#56b4e9", "#332288", "#117733"};
+
+static const char *colour(const struct plot *p, size_t i)
+{
+	const struct series *s = &p->series[i];
+
+	if (s->op >= 0 && (size_t)s->op < sizeof(op_colours) / sizeof(op_colours[0]) &&
+	    op_colours[s->op])
+		return op_colours[s->op];
+	return model_colours[i % (sizeof(model_colours) / sizeof(model_colours[0]))];
+}
+
+/* Reading */
+
+static int drawable(const struct mn_row *row, int cold)
+{
+	if (row->cold != cold || !(row->latency_ms > 0) || !isfinite(row->latency_ms))
+		return 0;
+	if (row->layer)
+		return row->layer->op != MN_OP_NOP;
+	return row->ops > 0;
+}
+
+static int count_row(const struct mn_row *row, void *arg)
+{
+	struct plot *p = arg;
+	const struct mn_plot_options *o = p->options;
+	struct candidate *c = NULL;
+
+	p->n_rows++;
+	if (!drawable(row, o->cold) || (o->kind >= 0 && (int)row->kind != o->kind) ||
+	    (o->kernels && strcmp(o->kernels, row->kernels)))
+		return 0;
+	for (size_t i = 0; i < p->n_candidates && !c; i++)
+		if (p->candidates[i].kind == row->kind &&
+		    !strcmp(p->candidates[i].kernels, row->kernels))
+			c = &p->candidates[i];
+	if (!c) {
+		if (p->n_candidates == sizeof(p->candidates) / sizeof(p->candidates[0]))
+			return 0;
+		c = &p->candidates[p->n_candidates++];
+		c->kind = row->kind;
+		snprintf(c->kernels, sizeof(c->kernels), "%s", row->kernels);
+	}
+	c->n++;
+	return 0;
+}
+
+static struct series *find_series(struct plot *p, int op, const char *name)
+{
+	struct series *s;
+
+	for (size_t i = 0; i < p->n_series; i++)
+		if (p->series[i].op == op && !strcmp(p->series[i].name, name))
+			return &p->series[i];
+	if (p->n_series == SERIES_MAX)
+		return NULL;
+	s = &p->series[p->n_series++];
+	s->op = op;
+	s->x = op < 0 ? MN_FEATURE_OPS : mn_feature_size((enum mn_op)op);
+	s->min = INFINITY;
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	return s;
+}
+
+static int chosen(const struct plot *p, enum mn_kind kind, const char *kernels, int cold)
+{
+	return p->chosen->kind == kind && !strcmp(p->chosen->kernels, kernels) &&
+	       p->options->cold == cold;
+}
+
+static int take_fit(const struct mn_fit *fit, void *arg)
+{
+	struct plot *p = arg;
+	int op = mn_op_parse(fit->op, strlen(fit->op));
+	struct series *s;
+	struct line *line;
+
+	if (!chosen(p, fit->kind, fit->kernels, fit->cold) || strcmp(fit->status, "ok") ||
+	    strcmp(fit->target, "latency"))
+		return 0;
+	s = find_series(p, op < 0 ? -1 : op, op < 0 ? fit->backbone : fit->op);
+	if (!s)
+		return 0;
+	line = !strcmp(fit->model, "ops")          ? &s->ops
+	       : !strcmp(fit->model, "ops-affine") ? &s->affine
+						   : &s->features;
+	line->there = 1;
+	line->n = fit->n;
+	line->mape_pct = fit->mape_pct;
+	for (uint32_t i = 0; i < fit->n_terms; i++) {
+		int feature = mn_feature_parse(fit->terms[i].name);
+
+		if (feature < 0)
+			line->there = 0;
+		else
+			line->value[feature] = fit->terms[i].value;
+	}
+	return 0;
+}
+
+static double predict(const struct line *line, const struct mn_row *row)
+{
+	double y = 0;
+
+	if (!line->there || !row->layer)
+		return NAN;
+	for (int f = 0; f < MN_FEATURE_COUNT; f++)
+		y += line->value[f] *
+		     (double)mn_feature_value((enum mn_feature)f, row->layer, &row->info);
+	return y > 0 ? y : NAN;
+}
+
+static int take_row(const struct mn_row *row, void *arg)
+{
+	struct plot *p = arg;
+	struct series *s;
+	struct point *pt;
+	int op = row->layer ? row->layer->op : -1;
+
+	if (!drawable(row, p->options->cold) || !chosen(p, row->kind, row->kernels, row->cold))
+		return 0;
+	s = find_series(p, op, row->layer ? mn_op_name((enum mn_op)op) : row->backbone);
+	if (!s)
+		return 0;
+	if (s->n == s->size) {
+		struct point *more =
+			realloc(s->points, (s->size ? s->size * 2 : 64) * sizeof(*more));
+
+		if (!more)
+			return mn_err_set(p->err, MN_E_NOMEM, "out of memory while plotting");
+		s->points = more;
+		s->size = s->size ? s->size * 2 : 64;
+	}
+	pt = &s->points[s->n];
+	pt->x = row->layer ? (double)mn_feature_value(s->x, row->layer, &row->info)
+			   : (double)row->ops;
+	pt->y = row->latency_ms;
+	pt->features = predict(&s->features, row);
+	pt->text = strdup(row->layer ? row->layer_text : row->model);
+	if (!pt->text)
+		return mn_err_set(p->err, MN_E_NOMEM, "out of memory while plotting");
+	s->n++;
+	s->min = fmin(s->min, pt->x);
+	s->max = fmax(s->max, pt->x);
+	p->clock_hz = row->clock_hz;
+	snprintf(p->rig_model, sizeof(p->rig_model), "%s", row->rig_model);
+	return 0;
+}
+
+/* Writing */
+
+/* Inside of '...': a quote is doubled; line ends would end the string. */
+static void quoted(FILE *f, const char *text)
+{
+	putc('\'', f);
+	for (; *text; text++) {
+		if (*text == '\'')
+			putc('\'', f);
+		putc((unsigned char)*text < ' ' ? ' ' : *text, f);
+	}
+	putc('\'', f);
+}
+
+static int on_panel(const struct series *s, int panel)
+{
+	return s->n && (s->x == MN_FEATURE_OPS) == (panel == 0);
+}
+
+/* 1 if the features model of the series is a line over its x. */
+static int is_line(const struct series *s)
+{
+	for (int f = 0; f < MN_FEATURE_COUNT; f++)
+		if (f != MN_FEATURE_CONST && f != (int)s->x && s->features.value[f] != 0)
+			return 0;
+	return s->features.there;
+}
+
+static void write_line(FILE *f, const char *block, size_t i, const struct series *s,
+		       const struct line *line)
+{
+	fprintf(f, "$%s%zu << EOD\n", block, i);
+	for (int k = 0; k < LINE_POINTS; k++) {
+		double x = s->min * pow(s->max / s->min, k / (double)(LINE_POINTS - 1));
+
+		fprintf(f, "%.6g %.6g\n", x, line->value[s->x] * x + line->value[MN_FEATURE_CONST]);
+	}
+	fputs("EOD\n", f);
+}
+
+static void write_data(FILE *f, const struct plot *p)
+{
+	for (size_t i = 0; i < p->n_series; i++) {
+		const struct series *s = &p->series[i];
+
+		if (!s->n)
+			continue;
+		fprintf(f, "\n# %s: %s, latency_ms, predicted_ms by the features model, what\n",
+			s->name, mn_feature_name(s->x));
+		fprintf(f, "$points%zu << EOD\n", i);
+		for (size_t k = 0; k < s->n; k++) {
+			fprintf(f, "%.10g %.10g ", s->points[k].x, s->points[k].y);
+			if (isnan(s->points[k].features))
+				fputs("NaN", f);
+			else
+				fprintf(f, "%.10g", s->points[k].features);
+			fprintf(f, " \"%s\"\n", s->points[k].text);
+		}
+		fputs("EOD\n", f);
+		if (s->ops.there)
+			write_line(f, "ops", i, s, &s->ops);
+		if (s->affine.there)
+			write_line(f, "affine", i, s, &s->affine);
+		if (s->x != MN_FEATURE_OPS && is_line(s))
+			write_line(f, "features", i, s, &s->features);
+	}
+}
+
+/* "4.87 ms/Mop + 0.04 ms, MAPE 31 %" */
+static void line_title(FILE *f, const struct line *line)
+{
+	char text[160], constant[48] = "";
+
+	if (line->value[MN_FEATURE_CONST] != 0)
+		snprintf(constant, sizeof(constant), " + %.3g ms", line->value[MN_FEATURE_CONST]);
+	snprintf(text, sizeof(text), "%.4g ms/Mop%s, MAPE %.1f %%",
+		 line->value[MN_FEATURE_OPS] * 1e6, constant, line->mape_pct);
+	quoted(f, text);
+}
+
+static void write_ops_series(FILE *f, const struct plot *p, size_t i, const char **comma)
+{
+	const struct series *s = &p->series[i];
+	char title[160];
+
+	snprintf(title, sizeof(title), "%s%s, n=%zu", s->op < 0 ? "models: " : "",
+		 s->name[0] ? s->name : "other", s->n);
+	fprintf(f, "%s\\\n\t$points%zu using 1:2 with points pt 7 ps 0.55 lc rgb '%s' title ",
+		*comma, i, colour(p, i));
+	quoted(f, title);
+	*comma = ", ";
+	if (s->ops.there) {
+		fprintf(f, ", \\\n\t$ops%zu with lines lw 2 lc rgb '%s' title ", i, colour(p, i));
+		line_title(f, &s->ops);
+	} else {
+		fputs(", \\\n\tNaN with lines lc rgb 'white' title 'no fit through the origin'", f);
+	}
+	if (s->affine.there) {
+		fprintf(f, ", \\\n\t$affine%zu with lines lw 1.5 dt 2 lc rgb '%s' title ", i,
+			colour(p, i));
+		line_title(f, &s->affine);
+	} else {
+		fputs(", \\\n\tNaN with lines lc rgb 'white' title 'no affine fit'", f);
+	}
+}
+
+static void write_other_series(FILE *f, const struct plot *p, size_t i, const char **comma)
+{
+	const struct series *s = &p->series[i];
+	char title[160];
+	int len = snprintf(title, sizeof(title), "%s, n=%zu", s->name, s->n);
+
+	if (s->features.there)
+		snprintf(title + len, sizeof(title) - (size_t)len, ", MAPE %.1f %%",
+			 s->features.mape_pct);
+	fprintf(f, "%s\\\n\t$points%zu using 1:2 with points pt 7 ps 0.55 lc rgb '%s' title ",
+		*comma, i, colour(p, i));
+	quoted(f, title);
+	*comma = ", ";
+	if (is_line(s))
+		fprintf(f, ", \\\n\t$features%zu with lines lw 2 lc rgb '%s' notitle", i,
+			colour(p, i));
+	else if (s->features.there)
+		fprintf(f,
+			", \\\n\t$points%zu using 1:3 with points pt 2 ps 0.7 lc rgb '%s' "
+			"notitle",
+			i, colour(p, i));
+}
+
+static void write_panel(FILE *f, const struct plot *p, int panel, int n_panels, int slot)
+{
+	const char *comma = "";
+	double left = n_panels == 2 && slot == 1 ? 0.54 : 0.0;
+	double width = n_panels == 2 ? (slot == 0 ? 0.56 : 0.44) : 1.0;
+	int n = 0;
+
+	if (n_panels == 2 && slot == 1)
+		left = 0.56;
+	for (size_t i = 0; i < p->n_series; i++)
+		n += on_panel(&p->series[i], panel);
+	fprintf(f, "\nset origin %.2f,0\nset size %.2f,0.86\n", left, width);
+	if (panel == 0) {
+		fprintf(f, "set xlabel 'ops of the %s (2 x MACs)'\n",
+			p->series[0].op < 0 && n ? "model" : "layer");
+		fputs("set key maxrows 3 width -2\n", f);
+		fputs("set label 1 'lines: ops through the origin (solid), affine (dashed)' at "
+		      "graph 0.02,0.96 font ',11' tc rgb '#666666'\n",
+		      f);
+	} else {
+		fputs("set xlabel 'output elements of the layer'\n", f);
+		fputs("set key maxrows 4 width -2\n", f);
+		fputs("set label 1 'lines and crosses: features model' at graph 0.02,0.96 "
+		      "font ',11' tc rgb '#666666'\n",
+		      f);
+	}
+	fputs("plot ", f);
+	for (size_t i = 0; i < p->n_series; i++)
+		if (on_panel(&p->series[i], panel)) {
+			if (panel == 0)
+				write_ops_series(f, p, i, &comma);
+			else
+				write_other_series(f, p, i, &comma);
+		}
+	fputc('\n', f);
+}
+
+static void write_title(FILE *f, const struct plot *p)
+{
+	static const char *const banners[] = {
+		[MN_KIND_MEASURED] = "MEASURED on silicon",
+		[MN_KIND_VIRTUAL] = "VIRTUAL: the firmware image on a modelled CPU, not silicon",
+		[MN_KIND_PUBLISHED] = "PUBLISHED: figures from papers, not our measurement",
+	};
+	static const char *const colours[] = {
+		[MN_KIND_MEASURED] = "#117733",
+		[MN_KIND_VIRTUAL] = "#aa3377",
+		[MN_KIND_PUBLISHED] = "#555555",
+	};
+	char text[400], clock[48] = "";
+	int kind = (int)p->chosen->kind;
+
+	if (p->clock_hz > 0)
+		snprintf(clock, sizeof(clock), ", %.4g MHz", p->clock_hz / 1e6);
+	snprintf(text, sizeof(text), "%s: latency against size", p->options->board);
+	fputs("set label 10 ", f);
+	quoted(f, text);
+	fputs(" at screen 0.5,0.965 center font ',19'\nset label 11 ", f);
+	quoted(f, banners[kind]);
+	fprintf(f, " at screen 0.5,0.925 center font ',14' tc rgb '%s'\nset label 12 ",
+		colours[kind]);
+	snprintf(text, sizeof(text), "kernels %s%s, %s caches, n = %zu, MAPE is out-of-fold%s%s",
+		 p->chosen->kernels, clock, p->options->cold ? "cold" : "warm", p->chosen->n,
+		 p->rig_model[0] ? ", cycle model " : "", p->rig_model);
+	quoted(f, text);
+	fputs(" at screen 0.5,0.89 center font ',11' tc rgb '#444444'\n", f);
+}
+
+static int write_script(FILE *f, const struct plot *p, int png)
+{
+	int panels[2] = {0, 0}, n_panels;
+
+	for (size_t i = 0; i < p->n_series; i++)
+		for (int panel = 0; panel < 2; panel++)
+			panels[panel] |= on_panel(&p->series[i], panel);
+	n_panels = panels[0] + panels[1];
+	fputs("# SPDX-License-Identifier: MIT\n# drawn by mnchar " MNCHAR_VERSION
+	      " plot; the data are inline: gnuplot THIS_FILE draws it again\n",
+	      f);
+	fprintf(f, "set terminal %s size %d,800 noenhanced font 'sans,12' background rgb 'white'\n",
+		png ? "pngcairo" : "svg", n_panels == 2 ? 1500 : 1000);
+	fputs("set output ", f);
+	quoted(f, p->options->out);
+	fputs("\nset encoding utf8\nset logscale xy\n"
+	      "set format x '10^{%L}' enhanced\nset format y '10^{%L}' enhanced\n"
+	      "set ylabel 'latency (ms)'\n"
+	      "set grid xtics ytics mxtics mytics lc rgb '#cccccc' lw 0.7, lc rgb '#eeeeee' "
+	      "lw 0.5\n"
+	      "set border lc rgb '#666666'\nset tics tc rgb '#333333'\n"
+	      "set key below center samplen 2 spacing 1.15 font ',11'\n"
+	      "set lmargin 9\nset rmargin 2\n",
+	      f);
+	write_data(f, p);
+	fputs("\nset multiplot\n", f);
+	write_title(f, p);
+	for (int panel = 0, slot = 0; panel < 2; panel++)
+		if (panels[panel]) {
+			write_panel(f, p, panel, n_panels, slot++);
+			/* The title once. */
+			fputs("unset label 10\nunset label 11\nunset label 12\n", f);
+		}
+	fputs("unset multiplot\nunset output\n", f);
+	return ferror(f) ? MN_E_IO : 0;
+}
+
+static void free_plot(struct plot *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n_series; i++) {
+		for (size_t k = 0; k < p->series[i].n; k++)
+			free(p->series[i].points[k].text);
+		free(p->series[i].points);
+	}
+	free(p);
+}
+
+static int has_suffix(const char *text, const char *suffix)
+{
+	size_t n = strlen(text), m = strlen(suffix);
+
+	return n >= m && !strcmp(text + n - m, suffix);
+}
+
+int mn_plot_script(struct mn_store *store, const struct mn_plot_options *options, FILE *script,
+		   struct mn_plot_summary *ret_summary, struct mn_err *err)
+{
+	const struct mn_row_filter rows = {.board = options->board, .kind = -1, .latest_only = 1};
+	const struct mn_fit_filter fits = {.board = options->board, .kind = -1};
+	struct plot *p;
+	int rc;
+
+	if (!has_suffix(options->out, ".svg") && !has_suffix(options->out, ".png"))
+		return mn_err_set(err, MN_E_INVALID, "%s: a picture's name ends in .svg or .png",
+				  options->out);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return mn_err_set(err, MN_E_NOMEM, "out of memory while plotting");
+	p->options = options;
+	p->err = err;
+	rc = mn_store_each_row(store, &rows, count_row, p, err);
+	for (size_t i = 0; i < p->n_candidates; i++)
+		if (!p->chosen || p->candidates[i].n > p->chosen->n)
+			p->chosen = &p->candidates[i];
+	if (!rc && !p->chosen)
+		rc = mn_err_set(err, MN_E_NOTFOUND,
+				"%s has nothing to draw: run `mnchar collect --board %s` and "
+				"`mnchar fit` first",
+				options->board, options->board);
+	/* Fits first: the features model is evaluated on each row. */
+	if (!rc)
+		rc = mn_store_each_fit(store, &fits, take_fit, p, err);
+	if (!rc)
+		rc = mn_store_each_row(store, &rows, take_row, p, err);
+	if (!rc && write_script(script, p, has_suffix(options->out, ".png")))
+		rc = mn_err_set(err, MN_E_IO, "cannot write the gnuplot script: %s",
+				strerror(errno));
+	if (!rc && ret_summary) {
+		ret_summary->n_rows = p->chosen->n;
+		ret_summary->n_other_rows = p->n_rows - p->chosen->n;
+		snprintf(ret_summary->kernels, sizeof(ret_summary->kernels), "%s",
+			 p->chosen->kernels);
+	}
+	free_plot(p);
+	return rc;
+}
+
+int mn_plot_run(FILE *script, struct mn_err *err)
+{
+	char name[] = "gnuplot", dash[] = "-";
+	char *argv[] = {name, dash, NULL};
+	posix_spawn_file_actions_t actions;
+	int rc, status;
+	pid_t pid;
+
+	rewind(script);
+	if (posix_spawn_file_actions_init(&actions))
+		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	rc = posix_spawn_file_actions_adddup2(&actions, fileno(script), STDIN_FILENO);
+	if (!rc)
+		rc = posix_spawnp(&pid, name, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (rc == ENOENT)
+		return mn_err_set(err, MN_E_NOTFOUND,
+				  "gnuplot is not installed: apt-get install gnuplot-nox, or keep "
+				  "the script with --keep FILE.gp and draw it elsewhere");
+	if (rc)
+		return mn_err_set(err, MN_E_IO, "cannot start gnuplot: %s", strerror(rc));
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return mn_err_set(err, MN_E_IO, "gnuplot is lost: %s", strerror(errno));
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == 127)
+		return mn_err_set(err, MN_E_NOTFOUND, "gnuplot could not be started");
+	if (WEXITSTATUS(status))
+		return mn_err_set(err, MN_E_IO, "gnuplot failed with exit code %d",
+				  WEXITSTATUS(status));
+	return 0;
+}
