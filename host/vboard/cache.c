@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache.h"
+
+#include <stdlib.h>
+
+#define NO_LINE 0xffffffffu
+
+/*
+ * A small table in order of age for few lines (the 8 D lines); for more (64 I lines) a hash of the
+ * line would cost more than the scan saves, so both scan, youngest first.
+ */
+struct mn_lru {
+	uint32_t n;
+	uint64_t clock;
+	uint32_t last; /* place of the youngest */
+	uint64_t *age;
+	uint32_t *line;
+	uint8_t hint[1024]; /* place where a line with this hash was seen */
+};
+
+static uint32_t lru_hash(uint32_t line)
+{
+	return (line >> 4) & 1023;
+}
+
+struct mn_lru *mn_lru_new(uint32_t lines)
+{
+	struct mn_lru *lru;
+
+	if (lines == 0 || lines > 256)
+		return NULL;
+	lru = calloc(1, sizeof(*lru));
+	if (!lru)
+		return NULL;
+	lru->n = lines;
+	lru->age = calloc(lines, sizeof(*lru->age));
+	lru->line = calloc(lines, sizeof(*lru->line));
+	if (!lru->age || !lru->line) {
+		mn_lru_free(lru);
+		return NULL;
+	}
+	mn_lru_clear(lru);
+	return lru;
+}
+
+void mn_lru_free(struct mn_lru *lru)
+{
+	if (!lru)
+		return;
+	free(lru->age);
+	free(lru->line);
+	free(lru);
+}
+
+void mn_lru_clear(struct mn_lru *lru)
+{
+	for (uint32_t i = 0; i < lru->n; i++) {
+		lru->line[i] = NO_LINE;
+		lru->age[i] = 0;
+	}
+	lru->last = 0;
+}
+
+static int lru_find(const struct mn_lru *lru, uint32_t line, uint32_t *ret_place)
+{
+	uint32_t place = lru->hint[lru_hash(line)];
+
+	if (place < lru->n && lru->line[place] == line) {
+		*ret_place = place;
+		return 1;
+	}
+	for (uint32_t i = 0; i < lru->n; i++)
+		if (lru->line[i] == line) {
+			*ret_place = i;
+			return 1;
+		}
+	return 0;
+}
+
+int mn_lru_has(const struct mn_lru *lru, uint32_t line)
+{
+	uint32_t place;
+
+	return lru->line[lru->last] == line || lru_find(lru, line, &place);
+}
+
+int mn_lru_touch(struct mn_lru *lru, uint32_t line)
+{
+	uint32_t place;
+
+	if (lru->line[lru->last] == line)
+		return 1;
+	if (!lru_find(lru, line, &place))
+		return 0;
+	lru->age[place] = ++lru->clock;
+	lru->last = place;
+	lru->hint[lru_hash(line)] = (uint8_t)place;
+	return 1;
+}
+
+void mn_lru_insert(struct mn_lru *lru, uint32_t line)
+{
+	uint32_t oldest = 0;
+
+	for (uint32_t i = 1; i < lru->n; i++)
+		if (lru->age[i] < lru->age[oldest])
+			oldest = i;
+	lru->line[oldest] = line;
+	lru->age[oldest] = ++lru->clock;
+	lru->last = oldest;
+	lru->hint[lru_hash(line)] = (uint8_t)oldest;
+}
+
+struct mn_l1 {
+	uint32_t sets, ways, line_shift, way_shift, seed, lfsr;
+	uint32_t *line; /* [set][way] line number */
+	uint8_t *dirty;
+};
+
+struct mn_l1 *mn_l1_new(uint32_t bytes, uint32_t ways, uint32_t line_bytes, uint32_t seed)
+{
+	struct mn_l1 *l1;
+	uint32_t sets;
+
+	if (ways == 0 || line_bytes < 4 || (line_bytes & (line_bytes - 1)) || (ways & (ways - 1)))
+		return NULL;
+	sets = bytes / ways / line_bytes;
+	if (sets == 0 || (sets & (sets - 1)) || sets * ways * line_bytes != bytes)
+		return NULL;
+	l1 = calloc(1, sizeof(*l1));
+	if (!l1)
+		return NULL;
+	l1->sets = sets;
+	l1->ways = ways;
+	l1->line_shift = (uint32_t)__builtin_ctz(line_bytes);
+	l1->way_shift = 32 - (uint32_t)__builtin_ctz(ways);
+	l1->seed = seed ? seed : 1;
+	l1->line = calloc((size_t)sets * ways, sizeof(*l1->line));
+	l1->dirty = calloc((size_t)sets * ways, 1);
+	if (!l1->line || !l1->dirty) {
+		mn_l1_free(l1);
+		return NULL;
+	}
+	mn_l1_clear(l1);
+	return l1;
+}
+
+void mn_l1_free(struct mn_l1 *l1)
+{
+	if (!l1)
+		return;
+	free(l1->line);
+	free(l1->dirty);
+	free(l1);
+}
+
+void mn_l1_invalidate_all(struct mn_l1 *l1)
+{
+	for (uint32_t i = 0; i < l1->sets * l1->ways; i++) {
+		l1->line[i] = NO_LINE;
+		l1->dirty[i] = 0;
+	}
+}
+
+void mn_l1_clear(struct mn_l1 *l1)
+{
+	mn_l1_invalidate_all(l1);
+	l1->lfsr = l1->seed;
+}
+
+static uint32_t l1_find(const struct mn_l1 *l1, uint32_t addr)
+{
+	uint32_t line = addr >> l1->line_shift, at = (line & (l1->sets - 1)) * l1->ways;
+
+	for (uint32_t w = 0; w < l1->ways; w++)
+		if (l1->line[at + w] == line)
+			return at + w;
+	return NO_LINE;
+}
+
+int mn_l1_hit(struct mn_l1 *l1, uint32_t addr, int dirty)
+{
+	uint32_t at = l1_find(l1, addr);
+
+	if (at == NO_LINE)
+		return 0;
+	l1->dirty[at] |= (uint8_t)dirty;
+	return 1;
+}
+
+int mn_l1_fill(struct mn_l1 *l1, uint32_t addr, int dirty)
+{
+	uint32_t line = addr >> l1->line_shift, at = (line & (l1->sets - 1)) * l1->ways, w;
+	int evicted;
+
+	for (w = 0; w < l1->ways && l1->line[at + w] != NO_LINE; w++)
+		;
+	if (w == l1->ways) {
+		/* Galois LFSR, x^32 + x^22 + x^2 + x + 1 */
+		l1->lfsr = (l1->lfsr >> 1) ^ ((l1->lfsr & 1) ? 0x80200003u : 0u);
+		w = l1->lfsr & (l1->ways - 1);
+	}
+	evicted = l1->line[at + w] != NO_LINE && l1->dirty[at + w];
+	l1->line[at + w] = line;
+	l1->dirty[at + w] = (uint8_t)dirty;
+	return evicted;
+}
+
+static int l1_drop(struct mn_l1 *l1, uint32_t at, int clean, int invalidate)
+{
+	int dirty = l1->line[at] != NO_LINE && l1->dirty[at];
+
+	if (clean || invalidate)
+		l1->dirty[at] = 0;
+	if (invalidate)
+		l1->line[at] = NO_LINE;
+	return dirty;
+}
+
+int mn_l1_address(struct mn_l1 *l1, uint32_t addr, int clean, int invalidate)
+{
+	uint32_t at = l1_find(l1, addr);
+
+	return at == NO_LINE ? 0 : l1_drop(l1, at, clean, invalidate);
+}
+
+int mn_l1_setway(struct mn_l1 *l1, uint32_t setway, int clean, int invalidate)
+{
+	uint32_t way = l1->ways > 1 ? setway >> l1->way_shift : 0;
+	uint32_t set = (setway >> l1->line_shift) & (l1->sets - 1);
+
+	return l1_drop(l1, set * l1->ways + way, clean, invalidate);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Two caches as address trackers (no data): fully associative LRU, and set-associative with seeded
+ * pseudo-random replacement. A line is named by its address; 0xffffffff is never one. */
+#ifndef MN_CACHE_H
+#define MN_CACHE_H
+
+#include <stdint.h>
+
+struct mn_lru;
+
+struct mn_lru *mn_lru_new(uint32_t lines);
+void mn_lru_free(struct mn_lru *lru);
+void mn_lru_clear(struct mn_lru *lru);
+/* 1 if the line is there; touch also makes it the youngest. */
+int mn_lru_has(const struct mn_lru *lru, uint32_t line);
+int mn_lru_touch(struct mn_lru *lru, uint32_t line);
+/* Insert an absent line over the oldest. */
+void mn_lru_insert(struct mn_lru *lru, uint32_t line);
+
+struct mn_l1;
+
+/* bytes = sets * ways * line_bytes, all powers of two. NULL if not, or out of memory. */
+struct mn_l1 *mn_l1_new(uint32_t bytes, uint32_t ways, uint32_t line_bytes, uint32_t seed);
+void mn_l1_free(struct mn_l1 *l1);
+void mn_l1_clear(struct mn_l1 *l1); /* and the replacement's seed starts over */
+void mn_l1_invalidate_all(struct mn_l1 *l1);
+/* 1 if addr's line is there; dirty marks it written. */
+int mn_l1_hit(struct mn_l1 *l1, uint32_t addr, int dirty);
+/* Insert addr's absent line; 1 if a written line had to go. */
+int mn_l1_fill(struct mn_l1 *l1, uint32_t addr, int dirty);
+/* Drop and / or clean one line; 1 if it was dirty. */
+int mn_l1_address(struct mn_l1 *l1, uint32_t addr, int clean, int invalidate);
+/* The same by the word that DCISW and friends take: way in the top bits, set above the line offset.
+ */
+int mn_l1_setway(struct mn_l1 *l1, uint32_t setway, int clean, int invalidate);
+
+#endif
