@@ -289,57 +289,70 @@ static void write_data(FILE *f, const struct plot *p)
 	}
 }
 
-/* "4.87 ms/Mop + 0.04 ms, MAPE 31 %" */
-static void line_title(FILE *f, const struct line *line)
+/* Few points may be large. */
+static const char *point_size(const struct series *s)
 {
-	char text[160], constant[48] = "";
+	return s->n < 40 ? "0.9" : s->n < 1000 ? "0.55" : "0.3";
+}
 
-	if (line->value[MN_FEATURE_CONST] != 0)
-		snprintf(constant, sizeof(constant), " + %.3g ms", line->value[MN_FEATURE_CONST]);
-	snprintf(text, sizeof(text), "%.4g ms/Mop%s, MAPE %.1f %%",
-		 line->value[MN_FEATURE_OPS] * 1e6, constant, line->mape_pct);
+/* Append ": 4.87 ms/Mop + 40 us (9.7 %)"; short, because a legend has one row a series. */
+static void append_line(char *buf, size_t size, const char *separator, const struct line *line)
+{
+	double constant = line->value[MN_FEATURE_CONST];
+	size_t len = strlen(buf);
+	char text[48] = "";
+
+	if (!line->there || len >= size)
+		return;
+	if (constant != 0)
+		snprintf(text, sizeof(text), " + %.3g %s",
+			 constant < 0.1 ? constant * 1e3 : constant, constant < 0.1 ? "us" : "ms");
+	if (line->value[MN_FEATURE_OPS] != 0)
+		snprintf(buf + len, size - len, "%s%.4g ms/Mop%s (%.1f %%)", separator,
+			 line->value[MN_FEATURE_OPS] * 1e6, text, line->mape_pct);
+	else
+		snprintf(buf + len, size - len, "%sfeatures (%.1f %%)", separator, line->mape_pct);
+}
+
+/* Points and line in one entry of the legend: gnuplot cannot keep several in one row. */
+static void write_legend(FILE *f, const struct plot *p, size_t i, const char *text, int line)
+{
+	fprintf(f, ", \\\n\tNaN with %s pt 7 ps 0.9 lc rgb '%s' title ",
+		line ? "linespoints lw 2" : "points", colour(p, i));
 	quoted(f, text);
+}
+
+static void write_points(FILE *f, const struct plot *p, size_t i, const char **comma)
+{
+	fprintf(f, "%s\\\n\t$points%zu using 1:2 with points pt 7 ps %s lc rgb '%s' notitle",
+		*comma, i, point_size(&p->series[i]), colour(p, i));
+	*comma = ", ";
 }
 
 static void write_ops_series(FILE *f, const struct plot *p, size_t i, const char **comma)
 {
 	const struct series *s = &p->series[i];
-	char title[160];
+	char title[256];
 
-	snprintf(title, sizeof(title), "%s%s, n=%zu", s->op < 0 ? "models: " : "",
-		 s->name[0] ? s->name : "other", s->n);
-	fprintf(f, "%s\\\n\t$points%zu using 1:2 with points pt 7 ps 0.55 lc rgb '%s' title ",
-		*comma, i, colour(p, i));
-	quoted(f, title);
-	*comma = ", ";
-	if (s->ops.there) {
-		fprintf(f, ", \\\n\t$ops%zu with lines lw 2 lc rgb '%s' title ", i, colour(p, i));
-		line_title(f, &s->ops);
-	} else {
-		fputs(", \\\n\tNaN with lines lc rgb 'white' title 'no fit through the origin'", f);
-	}
-	if (s->affine.there) {
-		fprintf(f, ", \\\n\t$affine%zu with lines lw 1.5 dt 2 lc rgb '%s' title ", i,
+	write_points(f, p, i, comma);
+	if (s->ops.there)
+		fprintf(f, ", \\\n\t$ops%zu with lines lw 2 lc rgb '%s' notitle", i, colour(p, i));
+	if (s->affine.there)
+		fprintf(f, ", \\\n\t$affine%zu with lines lw 1.5 dt 2 lc rgb '%s' notitle", i,
 			colour(p, i));
-		line_title(f, &s->affine);
-	} else {
-		fputs(", \\\n\tNaN with lines lc rgb 'white' title 'no affine fit'", f);
-	}
+	snprintf(title, sizeof(title), "%s n=%zu", s->name[0] ? s->name : "no family", s->n);
+	append_line(title, sizeof(title), ": ", &s->ops);
+	append_line(title, sizeof(title), s->ops.there ? " | " : ": ", &s->affine);
+	append_line(title, sizeof(title), " | ", &s->features);
+	write_legend(f, p, i, title, s->ops.there || s->affine.there);
 }
 
 static void write_other_series(FILE *f, const struct plot *p, size_t i, const char **comma)
 {
 	const struct series *s = &p->series[i];
-	char title[160];
-	int len = snprintf(title, sizeof(title), "%s, n=%zu", s->name, s->n);
+	char title[256];
 
-	if (s->features.there)
-		snprintf(title + len, sizeof(title) - (size_t)len, ", MAPE %.1f %%",
-			 s->features.mape_pct);
-	fprintf(f, "%s\\\n\t$points%zu using 1:2 with points pt 7 ps 0.55 lc rgb '%s' title ",
-		*comma, i, colour(p, i));
-	quoted(f, title);
-	*comma = ", ";
+	write_points(f, p, i, comma);
 	if (is_line(s))
 		fprintf(f, ", \\\n\t$features%zu with lines lw 2 lc rgb '%s' notitle", i,
 			colour(p, i));
@@ -348,30 +361,55 @@ static void write_other_series(FILE *f, const struct plot *p, size_t i, const ch
 			", \\\n\t$points%zu using 1:3 with points pt 2 ps 0.7 lc rgb '%s' "
 			"notitle",
 			i, colour(p, i));
+	snprintf(title, sizeof(title), "%s n=%zu", s->name, s->n);
+	append_line(title, sizeof(title), ": ", &s->features);
+	write_legend(f, p, i, title, is_line(s));
 }
 
-static void write_panel(FILE *f, const struct plot *p, int panel, int n_panels, int slot)
+/* Half a decade of room around the points: whole decades leave most of a panel empty. */
+static void write_ranges(FILE *f, const struct plot *p, int panel)
 {
-	const char *comma = "";
-	double left = n_panels == 2 && slot == 1 ? 0.54 : 0.0;
-	double width = n_panels == 2 ? (slot == 0 ? 0.56 : 0.44) : 1.0;
-	int n = 0;
+	double x0 = INFINITY, x1 = 0, y0 = INFINITY, y1 = 0;
 
-	if (n_panels == 2 && slot == 1)
-		left = 0.56;
 	for (size_t i = 0; i < p->n_series; i++)
-		n += on_panel(&p->series[i], panel);
-	fprintf(f, "\nset origin %.2f,0\nset size %.2f,0.86\n", left, width);
+		for (size_t k = 0; on_panel(&p->series[i], panel) && k < p->series[i].n; k++) {
+			x0 = fmin(x0, p->series[i].points[k].x);
+			x1 = fmax(x1, p->series[i].points[k].x);
+			y0 = fmin(y0, p->series[i].points[k].y);
+			y1 = fmax(y1, p->series[i].points[k].y);
+		}
+	fprintf(f, "set xrange [%.4g:%.4g]\nset yrange [%.4g:%.4g]\n", x0 / 1.6, x1 * 1.6, y0 / 2,
+		y1 * 2.5);
+}
+
+static void write_panel(FILE *f, const struct plot *p, int panel, int n_panels, int slot,
+			double bottom)
+{
+	double left = slot == 1 ? 0.60 : n_panels == 2 ? 0.055 : 0.09;
+	double right = n_panels == 2 && slot == 0 ? 0.545 : 0.985;
+	const char *comma = "";
+	int n = 0, models = 0;
+
+	for (size_t i = 0; i < p->n_series; i++)
+		if (on_panel(&p->series[i], panel)) {
+			n++;
+			models += p->series[i].op < 0;
+		}
+	fprintf(f,
+		"\nset lmargin at screen %.3f\nset rmargin at screen %.3f\n"
+		"set tmargin at screen 0.86\nset bmargin at screen %.3f\n"
+		"set key at screen %.3f,%.3f left top vertical maxcols %d maxrows %d\n",
+		left, right, bottom, left - 0.02, bottom - 0.075, panel == 0 ? 1 : 2,
+		panel == 0 ? n : (n + 1) / 2);
+	write_ranges(f, p, panel);
 	if (panel == 0) {
 		fprintf(f, "set xlabel 'ops of the %s (2 x MACs)'\n",
-			p->series[0].op < 0 && n ? "model" : "layer");
-		fputs("set key maxrows 3 width -2\n", f);
+			models == n ? "model" : "layer");
 		fputs("set label 1 'lines: ops through the origin (solid), affine (dashed)' at "
 		      "graph 0.02,0.96 font ',11' tc rgb '#666666'\n",
 		      f);
 	} else {
 		fputs("set xlabel 'output elements of the layer'\n", f);
-		fputs("set key maxrows 4 width -2\n", f);
 		fputs("set label 1 'lines and crosses: features model' at graph 0.02,0.96 "
 		      "font ',11' tc rgb '#666666'\n",
 		      f);
@@ -407,15 +445,27 @@ static void write_title(FILE *f, const struct plot *p)
 	snprintf(text, sizeof(text), "%s: latency against size", p->options->board);
 	fputs("set label 10 ", f);
 	quoted(f, text);
-	fputs(" at screen 0.5,0.965 center font ',19'\nset label 11 ", f);
+	fputs(" at screen 0.5,0.965 center noenhanced font ',19'\nset label 11 ", f);
 	quoted(f, banners[kind]);
-	fprintf(f, " at screen 0.5,0.925 center font ',14' tc rgb '%s'\nset label 12 ",
+	fprintf(f, " at screen 0.5,0.925 center noenhanced font ',14' tc rgb '%s'\nset label 12 ",
 		colours[kind]);
-	snprintf(text, sizeof(text), "kernels %s%s, %s caches, n = %zu, MAPE is out-of-fold%s%s",
+	snprintf(text, sizeof(text), "kernels %s%s, %s caches, n = %zu, (%%): out-of-fold MAPE%s%s",
 		 p->chosen->kernels, clock, p->options->cold ? "cold" : "warm", p->chosen->n,
 		 p->rig_model[0] ? ", cycle model " : "", p->rig_model);
 	quoted(f, text);
-	fputs(" at screen 0.5,0.89 center font ',11' tc rgb '#444444'\n", f);
+	fputs(" at screen 0.5,0.89 center noenhanced font ',11' tc rgb '#444444'\n", f);
+}
+
+/* Share of the height that the legend takes: a row a series, two series a row beside it. */
+static double legend_height(const struct plot *p)
+{
+	int n[2] = {0, 0}, rows;
+
+	for (size_t i = 0; i < p->n_series; i++)
+		for (int panel = 0; panel < 2; panel++)
+			n[panel] += on_panel(&p->series[i], panel);
+	rows = n[0] > (n[1] + 1) / 2 ? n[0] : (n[1] + 1) / 2;
+	return fmin(0.6, 0.09 + 0.0265 * rows);
 }
 
 static int write_script(FILE *f, const struct plot *p, int png)
@@ -429,25 +479,25 @@ static int write_script(FILE *f, const struct plot *p, int png)
 	fputs("# SPDX-License-Identifier: MIT\n# drawn by mnchar " MNCHAR_VERSION
 	      " plot; the data are inline: gnuplot THIS_FILE draws it again\n",
 	      f);
-	fprintf(f, "set terminal %s size %d,800 noenhanced font 'sans,12' background rgb 'white'\n",
+	fprintf(f, "set terminal %s size %d,800 enhanced font 'sans,12' background rgb 'white'\n",
 		png ? "pngcairo" : "svg", n_panels == 2 ? 1500 : 1000);
 	fputs("set output ", f);
 	quoted(f, p->options->out);
 	fputs("\nset encoding utf8\nset logscale xy\n"
-	      "set format x '10^{%L}' enhanced\nset format y '10^{%L}' enhanced\n"
+	      "set format x '10^{%L}'\nset format y '10^{%L}'\n"
 	      "set ylabel 'latency (ms)'\n"
-	      "set grid xtics ytics mxtics mytics lc rgb '#cccccc' lw 0.7, lc rgb '#eeeeee' "
-	      "lw 0.5\n"
+	      "set grid xtics ytics mxtics mytics lt 1 lc rgb '#bbbbbb' lw 0.8, lt 1 lc rgb "
+	      "'#e8e8e8' lw 0.6\nset grid back\n"
 	      "set border lc rgb '#666666'\nset tics tc rgb '#333333'\n"
-	      "set key below center samplen 2 spacing 1.15 font ',11'\n"
-	      "set lmargin 9\nset rmargin 2\n",
+	      "set key Left reverse noenhanced samplen 2 spacing 1.2 font "
+	      "',11'\nset xlabel offset 0,0.3\n",
 	      f);
 	write_data(f, p);
 	fputs("\nset multiplot\n", f);
 	write_title(f, p);
 	for (int panel = 0, slot = 0; panel < 2; panel++)
 		if (panels[panel]) {
-			write_panel(f, p, panel, n_panels, slot++);
+			write_panel(f, p, panel, n_panels, slot++, legend_height(p));
 			/* The title once. */
 			fputs("unset label 10\nunset label 11\nunset label 12\n", f);
 		}
