@@ -3,37 +3,25 @@
 #include "pool.h"
 #include "variants.h"
 
+/* All channels of one output. x: first pixel of the window. */
+static void pixel(const struct mn_kernel_args *a, const int8_t *x, uint32_t rows, uint32_t columns,
+		  int8_t *out)
+{
+	const struct mn_shape in = a->layer->in;
+
+	for (uint32_t c = 0; c < in.c; c++) {
+		int32_t sum = 0;
+
+		for (uint32_t y = 0; y < rows; y++)
+			for (uint32_t i = 0; i < columns; i++)
+				sum = mn_add32(sum, x[((size_t)y * in.w + i) * in.c + c]);
+		out[c] = (int8_t)mn_clamp(mn_average(sum, (int32_t)(rows * columns)),
+					  a->quant->act_min, a->quant->act_max);
+	}
+}
+
 int mn_average_pool_2d_ref(const struct mn_kernel_args *a)
 {
-	const struct mn_layer *l = a->layer;
-	const struct mn_shape in = l->in, out = mn_layer_out_shape(l);
-	const uint32_t pad_h = mn_layer_pad_before(l, 0), pad_w = mn_layer_pad_before(l, 1);
-	int8_t *dst = a->out;
-
-	for (uint32_t n = 0; n < out.n; n++) {
-		const int8_t *image = a->in + (size_t)n * in.h * in.w * in.c;
-
-		for (uint32_t oy = 0; oy < out.h; oy++) {
-			for (uint32_t ox = 0; ox < out.w; ox++) {
-				uint32_t y0, y1, x0, x1;
-
-				mn_window_clip(oy, l->stride_h, pad_h, l->kernel_h, in.h, &y0, &y1);
-				mn_window_clip(ox, l->stride_w, pad_w, l->kernel_w, in.w, &x0, &x1);
-				for (uint32_t c = 0; c < in.c; c++) {
-					int32_t sum = 0, count = (int32_t)((y1 - y0) * (x1 - x0));
-
-					for (uint32_t y = y0; y < y1; y++)
-						for (uint32_t x = x0; x < x1; x++)
-							sum = mn_add32(
-								sum, image[((size_t)y * in.w + x) *
-										   in.c +
-									   c]);
-					*dst++ = (int8_t)mn_clamp(mn_average(sum, count),
-								  a->quant->act_min,
-								  a->quant->act_max);
-				}
-			}
-		}
-	}
+	mn_pool_each(a, pixel);
 	return 0;
 }

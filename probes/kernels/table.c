@@ -28,11 +28,27 @@ static const struct mn_kernel ref[] = {
 	{MN_OP_RESHAPE, "reshape_ref", no_scratch, mn_reshape_ref},
 };
 
+static const struct mn_kernel dsp[] = {
+	{MN_OP_NOP, "null", no_scratch, mn_null},
+	{MN_OP_CONV_2D, "conv_2d_dsp", mn_conv_2d_dsp_scratch, mn_conv_2d_dsp},
+	{MN_OP_DEPTHWISE_CONV_2D, "depthwise_conv_2d_dsp", no_scratch, mn_depthwise_conv_2d_dsp},
+	{MN_OP_FULLY_CONNECTED, "fully_connected_dsp", mn_fully_connected_dsp_scratch,
+	 mn_fully_connected_dsp},
+	{MN_OP_AVERAGE_POOL_2D, "average_pool_2d_dsp", no_scratch, mn_average_pool_2d_dsp},
+	{MN_OP_MAX_POOL_2D, "max_pool_2d_dsp", no_scratch, mn_max_pool_2d_dsp},
+	{MN_OP_MEAN, "mean_dsp", no_scratch, mn_mean_dsp},
+	{MN_OP_ADD, "add_dsp", no_scratch, mn_add_dsp},
+	{MN_OP_SOFTMAX, "softmax_dsp", mn_softmax_dsp_scratch, mn_softmax_dsp},
+	{MN_OP_PAD, "pad_dsp", no_scratch, mn_pad_dsp},
+	{MN_OP_RESHAPE, "reshape_dsp", no_scratch, mn_reshape_dsp},
+};
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static const struct mn_kernel_set set_ref = {"mnchar/" KERNELS_VERSION "/ref", ref, COUNT(ref)};
+static const struct mn_kernel_set set_dsp = {"mnchar/" KERNELS_VERSION "/dsp", dsp, COUNT(dsp)};
 
-const struct mn_kernel_set *const mn_kernel_sets[] = {&set_ref, NULL};
+const struct mn_kernel_set *const mn_kernel_sets[] = {&set_dsp, &set_ref, NULL};
 
 uint32_t mn_kernel_sets_count(void)
 {

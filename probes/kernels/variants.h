@@ -21,4 +21,18 @@ MN_VARIANT(softmax_ref);
 MN_VARIANT(pad_ref);
 MN_VARIANT(reshape_ref);
 
+MN_VARIANT(conv_2d_dsp);
+MN_SCRATCH(conv_2d_dsp);
+MN_VARIANT(depthwise_conv_2d_dsp);
+MN_VARIANT(fully_connected_dsp);
+MN_SCRATCH(fully_connected_dsp);
+MN_VARIANT(average_pool_2d_dsp);
+MN_VARIANT(max_pool_2d_dsp);
+MN_VARIANT(mean_dsp);
+MN_VARIANT(add_dsp);
+MN_VARIANT(softmax_dsp);
+MN_SCRATCH(softmax_dsp);
+MN_VARIANT(pad_dsp);
+MN_VARIANT(reshape_dsp);
+
 #endif

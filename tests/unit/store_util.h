@@ -39,7 +39,7 @@ static inline void empty_folder(const char *folder)
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
-		char path[3 * PATH_MAX];
+		char path[2 * PATH_MAX];
 
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
 		if (entry->d_name[0] != '.' && unlink(path) < 0 && rmdir(path) < 0) {

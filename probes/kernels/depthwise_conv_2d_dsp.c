@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Depthwise convolution: four output channels at a time, each tap a word of inputs by a word of
+ * weights, both widened, and four 16-bit multiplies. No scratch.
+ */
+#include "simd.h"
+#include "variants.h"
+
+struct depthwise {
+	const struct mn_kernel_args *args;
+	uint32_t in_c, out_c, multiplier;
+	uint32_t offset; /* -zero point, twice */
+	size_t row,
+		column; /* input bytes from a tap to the one below, and to the one right of it */
+	uint32_t kernel_w;
+	struct mn_limits limits;
+};
+
+/* The taps of one output that lie inside the image. */
+struct taps {
+	const int8_t *x;       /* input of the first of them, channel 0 */
+	const int8_t *weights; /* channel 0 */
+	uint32_t rows, columns;
+};
+
+struct acc4 {
+	int32_t a0, a1, a2, a3;
+};
+
+/*
+ * `columns` taps in a row, of four channels with an input each: inputs `column` bytes apart,
+ * weights `step`. Written out for Arm like the loops of dot.h: a compiler loads ahead until it
+ * spills.
+ */
+#if MN_SIMD_ARM && defined(__OPTIMIZE__)
+
+#define MN_TAP_LOAD(x, w) "ldr %[xv], " x "\n\tldr %[wv], " w "\n\t"
+#define MN_TAP_MULTIPLY                                                                            \
+	"sxtab16 %[xe], %[offset], %[xv]\n\t"                                                      \
+	"sxtb16 %[we], %[wv]\n\t"                                                                  \
+	"sxtab16 %[xv], %[offset], %[xv], ror #8\n\t"                                              \
+	"smlabb %[a0], %[xe], %[we], %[a0]\n\t"                                                    \
+	"sxtb16 %[wv], %[wv], ror #8\n\t"                                                          \
+	"smlatt %[a2], %[xe], %[we], %[a2]\n\t"                                                    \
+	"smlabb %[a1], %[xv], %[wv], %[a1]\n\t"                                                    \
+	"smlatt %[a3], %[xv], %[wv], %[a3]\n\t"
+#define MN_TAPS(code)                                                                              \
+	__asm__ volatile(                                                                          \
+		code                                                                               \
+		: [a0] "+r"(acc->a0), [a1] "+r"(acc->a1), [a2] "+r"(acc->a2), [a3] "+r"(acc->a3),  \
+		  [xv] "=&r"(xv), [wv] "=&r"(wv), [xe] "=&r"(xe), [we] "=&r"(we)                   \
+		: [x] "r"(x), [w] "r"(w), [column] "r"(column), [step] "r"(step),                  \
+		  [offset] "r"(offset)                                                             \
+		: "memory")
+
+MN_INLINE void mac_3(struct acc4 *acc, const int8_t *x, size_t column, const int8_t *w, size_t step,
+		     uint32_t offset)
+{
+	uint32_t xv, wv, xe, we;
+
+	MN_TAPS(MN_TAP_LOAD("[%[x]]", "[%[w]]") MN_TAP_MULTIPLY                             //
+			MN_TAP_LOAD("[%[x], %[column]]", "[%[w], %[step]]") MN_TAP_MULTIPLY //
+				MN_TAP_LOAD("[%[x], %[column], lsl #1]", "[%[w], %[step], lsl #1]")
+					MN_TAP_MULTIPLY);
+}
+
+MN_INLINE void mac_1(struct acc4 *acc, const int8_t *x, size_t column, const int8_t *w, size_t step,
+		     uint32_t offset)
+{
+	uint32_t xv, wv, xe, we;
+
+	MN_TAPS(MN_TAP_LOAD("[%[x]]", "[%[w]]") MN_TAP_MULTIPLY);
+}
+
+#else
+
+MN_INLINE void mac_1(struct acc4 *acc, const int8_t *x, size_t column, const int8_t *w, size_t step,
+		     uint32_t offset)
+{
+	uint32_t xw = mn_load4(x), ww = mn_load4(w);
+	uint32_t xe = mn_add_even(offset, xw), we = mn_even(ww);
+	uint32_t xo = mn_add_odd(offset, xw), wo = mn_odd(ww);
+
+	(void)column;
+	(void)step;
+	acc->a0 = mn_smlabb(xe, we, acc->a0);
+	acc->a2 = mn_smlatt(xe, we, acc->a2);
+	acc->a1 = mn_smlabb(xo, wo, acc->a1);
+	acc->a3 = mn_smlatt(xo, wo, acc->a3);
+}
+
+MN_INLINE void mac_3(struct acc4 *acc, const int8_t *x, size_t column, const int8_t *w, size_t step,
+		     uint32_t offset)
+{
+	for (int i = 0; i < 3; i++)
+		mac_1(acc, x + i * column, column, w + i * step, step, offset);
+}
+
+#endif
+
+/* One tap of four channels of one input. */
+MN_INLINE void mac4_shared(struct acc4 *acc, int32_t x, const int8_t *w)
+{
+	uint32_t ww = mn_load4(w), we = mn_even(ww), wo = mn_odd(ww);
+
+	acc->a0 = mn_smlabb((uint32_t)x, we, acc->a0);
+	acc->a2 = mn_smlabt((uint32_t)x, we, acc->a2);
+	acc->a1 = mn_smlabb((uint32_t)x, wo, acc->a1);
+	acc->a3 = mn_smlabt((uint32_t)x, wo, acc->a3);
+}
+
+MN_INLINE struct acc4 start4(const struct mn_kernel_args *a, uint32_t oc)
+{
+	const int32_t *b = a->bias;
+
+	if (!b)
+		return (struct acc4){0, 0, 0, 0};
+	b += oc;
+	return (struct acc4){b[0], b[1], b[2], b[3]};
+}
+
+MN_INLINE void finish4(const struct depthwise *d, const struct acc4 *acc, uint32_t oc, int8_t *out)
+{
+	const int32_t *mult = d->args->quant->mult + oc, *shift = d->args->quant->shift + oc;
+	const int32_t zp = d->args->quant->out_zp;
+
+	mn_store4(out + oc, mn_pack4(mn_rescale_dsp(acc->a0, mult[0], shift[0], zp),
+				     mn_rescale_dsp(acc->a1, mult[1], shift[1], zp),
+				     mn_rescale_dsp(acc->a2, mult[2], shift[2], zp),
+				     mn_rescale_dsp(acc->a3, mult[3], shift[3], zp), d->limits));
+}
+
+/* One output, whatever the shape. */
+MN_INLINE void single(const struct depthwise *d, const struct taps *t, uint32_t ic, uint32_t oc,
+		      int8_t *out)
+{
+	const struct mn_quant *q = d->args->quant;
+	const int8_t *xr = t->x + ic, *wr = t->weights + oc;
+	int32_t acc = d->args->bias ? d->args->bias[oc] : 0;
+
+	for (uint32_t y = t->rows; y; y--) {
+		const int8_t *x = xr, *w = wr;
+
+		for (uint32_t i = t->columns; i; i--) {
+			acc = mn_smlabb((uint32_t)(*x - q->in_zp), (uint32_t)*w, acc);
+			x += d->column;
+			w += d->out_c;
+		}
+		xr += d->row;
+		wr += (size_t)d->kernel_w * d->out_c;
+	}
+	out[oc] = mn_requantise_dsp(acc, q->mult[oc], q->shift[oc], q);
+}
+
+/* Four channels of multiplier 1. */
+MN_INLINE void block(const struct depthwise *d, const struct taps *t, uint32_t c, int8_t *out)
+{
+	struct acc4 acc = start4(d->args, c);
+	const int8_t *xr = t->x + c, *wr = t->weights + c;
+	const uint32_t offset = d->offset;
+	const size_t column = d->column, step = d->out_c;
+
+	for (uint32_t y = t->rows; y; y--) {
+		const int8_t *x = xr, *w = wr;
+		uint32_t i = t->columns;
+
+		for (; i >= 3; i -= 3, x += 3 * column, w += 3 * step)
+			mac_3(&acc, x, column, w, step, offset);
+		for (; i; i--, x += column, w += step)
+			mac_1(&acc, x, column, w, step, offset);
+		xr += d->row;
+		wr += d->kernel_w * step;
+	}
+	finish4(d, &acc, c, out);
+}
+
+/* Four channels of multiplier 1 with all nine taps of a 3x3 window. */
+MN_INLINE void block_3x3(const struct depthwise *d, const struct taps *t, uint32_t c, int8_t *out)
+{
+	struct acc4 acc = start4(d->args, c);
+	const int8_t *x = t->x + c, *w = t->weights + c;
+	const uint32_t offset = d->offset;
+	const size_t row = d->row, column = d->column, step = d->out_c;
+
+	for (int y = 0; y < 3; y++) {
+		mac_3(&acc, x, column, w, step, offset);
+		x += row;
+		w += 3 * step;
+	}
+	finish4(d, &acc, c, out);
+}
+
+/*
+ * All channels of one output pixel, multiplier 1. Channels behind the last four: two or three are
+ * done as the last four once more, one alone.
+ */
+#define PIXEL(name, block_of)                                                                      \
+	MN_NOINLINE void name(const struct depthwise *d, const struct taps *t, int8_t *out)        \
+	{                                                                                          \
+		uint32_t c = 0, channels = d->out_c;                                               \
+                                                                                                   \
+		for (; c + 4 <= channels; c += 4)                                                  \
+			block_of(d, t, c, out);                                                    \
+		if (channels - c > 1 && c) {                                                       \
+			block_of(d, t, channels - 4, out);                                         \
+			c = channels;                                                              \
+		}                                                                                  \
+		for (; c < channels; c++)                                                          \
+			single(d, t, c, c, out);                                                   \
+	}
+PIXEL(pixel, block)
+PIXEL(pixel_3x3, block_3x3)
+
+/* All channels of one output pixel, any multiplier. */
+MN_NOINLINE void pixel_multiplier(const struct depthwise *d, const struct taps *t, int8_t *out)
+{
+	const int32_t zp = d->args->quant->in_zp;
+	uint32_t oc = 0;
+
+	for (uint32_t ic = 0; ic < d->in_c; ic++) {
+		uint32_t end = oc + d->multiplier;
+
+		for (; oc + 4 <= end; oc += 4) {
+			struct acc4 acc = start4(d->args, oc);
+			const int8_t *xr = t->x + ic, *wr = t->weights + oc;
+
+			for (uint32_t y = t->rows; y; y--) {
+				const int8_t *x = xr, *w = wr;
+
+				for (uint32_t i = t->columns; i; i--) {
+					mac4_shared(&acc, *x - zp, w);
+					x += d->column;
+					w += d->out_c;
+				}
+				xr += d->row;
+				wr += (size_t)d->kernel_w * d->out_c;
+			}
+			finish4(d, &acc, oc, out);
+		}
+		for (; oc < end; oc++)
+			single(d, t, ic, oc, out);
+	}
+}
+
+/* The taps of one dimension inside 0..in: number of them, the first, and its input. */
+struct span {
+	uint32_t count, first, at;
+};
+
+MN_INLINE struct span clip(int32_t at, uint32_t kernel, uint32_t dilation, uint32_t in)
+{
+	uint32_t first = 0, end = kernel;
+
+	if (at < 0)
+		first = ((uint32_t)-at + dilation - 1) / dilation;
+	if (at + (int32_t)((kernel - 1) * dilation) >= (int32_t)in)
+		end = at >= (int32_t)in ? 0
+					: ((uint32_t)((int32_t)in - at) + dilation - 1) / dilation;
+	if (first >= end)
+		return (struct span){0, 0, 0};
+	return (struct span){end - first, first, (uint32_t)(at + (int32_t)(first * dilation))};
+}
+
+int mn_depthwise_conv_2d_dsp(const struct mn_kernel_args *a)
+{
+	const struct mn_layer *l = a->layer;
+	const struct mn_shape in = l->in, out = mn_layer_out_shape(l);
+	const int32_t pad_h = (int32_t)mn_layer_pad_before(l, 0);
+	const int32_t pad_w = (int32_t)mn_layer_pad_before(l, 1);
+	const struct depthwise d = {
+		.args = a,
+		.in_c = in.c,
+		.out_c = out.c,
+		.multiplier = l->multiplier,
+		.offset = mn_twice16(-a->quant->in_zp),
+		.row = (size_t)l->dilation_h * in.w * in.c,
+		.column = (size_t)l->dilation_w * in.c,
+		.kernel_w = l->kernel_w,
+		.limits = mn_limits_of(a->quant),
+	};
+	const int is_3x3 = l->kernel_h == 3 && l->kernel_w == 3;
+	const int8_t *image = a->in;
+	int8_t *dst = a->out;
+
+	for (uint32_t n = 0; n < out.n; n++, image += (size_t)in.h * in.w * in.c) {
+		int32_t at_y = -pad_h;
+
+		for (uint32_t oy = 0; oy < out.h; oy++, at_y += l->stride_h) {
+			const struct span y = clip(at_y, l->kernel_h, l->dilation_h, in.h);
+			int32_t at_x = -pad_w;
+
+			for (uint32_t ox = 0; ox < out.w; ox++, at_x += l->stride_w, dst += out.c) {
+				const struct span x = clip(at_x, l->kernel_w, l->dilation_w, in.w);
+				const struct taps t = {
+					image + ((size_t)y.at * in.w + x.at) * in.c,
+					a->weights +
+						((size_t)y.first * l->kernel_w + x.first) * out.c,
+					x.count ? y.count : 0,
+					x.count,
+				};
+
+				if (l->multiplier != 1)
+					pixel_multiplier(&d, &t, dst);
+				else if (is_3x3 && t.rows == 3 && t.columns == 3)
+					pixel_3x3(&d, &t, dst);
+				else
+					pixel(&d, &t, dst);
+			}
+		}
+	}
+	return 0;
+}
