@@ -46,7 +46,11 @@ enum {
 	OPTIONS_MUL = 21,
 	OPTIONS_REDUCER = 27,
 	OPTIONS_SUB = 28,
-	OPTIONS_DIV = 29
+	OPTIONS_DIV = 29,
+	OPTIONS_TRANSPOSE_CONV = 49,
+	OPTIONS_IF = 92,
+	OPTIONS_WHILE = 93,
+	OPTIONS_CALL_ONCE = 103
 };
 
 struct opcode {
@@ -334,6 +338,7 @@ static void read_options(struct mn_fb *fb, const struct mn_fb_table *table, stru
 	/* An absent table reads as its defaults, which is what the schema means by it. */
 	struct mn_fb_table t = {0};
 
+	r->subgraphs[0] = r->subgraphs[1] = -1;
 	switch (op->builtin) {
 	case MN_BUILTIN_CONV_2D:
 		want = OPTIONS_CONV_2D;
@@ -376,6 +381,18 @@ static void read_options(struct mn_fb *fb, const struct mn_fb_table *table, stru
 	case MN_BUILTIN_REDUCE_ALL:
 		want = OPTIONS_REDUCER;
 		break;
+	case MN_BUILTIN_TRANSPOSE_CONV:
+		want = OPTIONS_TRANSPOSE_CONV;
+		break;
+	case MN_BUILTIN_IF:
+		want = OPTIONS_IF;
+		break;
+	case MN_BUILTIN_WHILE:
+		want = OPTIONS_WHILE;
+		break;
+	case MN_BUILTIN_CALL_ONCE:
+		want = OPTIONS_CALL_ONCE;
+		break;
 	default:
 		return;
 	}
@@ -391,6 +408,7 @@ static void read_options(struct mn_fb *fb, const struct mn_fb_table *table, stru
 	case OPTIONS_CONV_2D:
 	case OPTIONS_DEPTHWISE_CONV_2D:
 	case OPTIONS_POOL_2D:
+	case OPTIONS_TRANSPOSE_CONV:
 		/* Padding: SAME is 0. */
 		r->padding_same = mn_fb_u8(fb, &t, 0, 0) == 0;
 		if (mn_fb_u8(fb, &t, 0, 0) > 1)
@@ -433,6 +451,18 @@ static void read_options(struct mn_fb *fb, const struct mn_fb_table *table, stru
 		break;
 	case OPTIONS_REDUCER:
 		r->keep_dims = mn_fb_u8(fb, &t, 0, 0) != 0;
+		break;
+	case OPTIONS_TRANSPOSE_CONV:
+		r->fused = mn_fb_u8(fb, &t, 3, 0);
+		r->dilation_h = r->dilation_w = 1;
+		break;
+	case OPTIONS_IF:
+	case OPTIONS_WHILE:
+		r->subgraphs[0] = mn_fb_i32(fb, &t, 0, 0);
+		r->subgraphs[1] = mn_fb_i32(fb, &t, 1, 0);
+		break;
+	case OPTIONS_CALL_ONCE:
+		r->subgraphs[0] = mn_fb_i32(fb, &t, 0, 0);
 		break;
 	default: /* ADD, SUB, MUL, DIV */
 		r->fused = mn_fb_u8(fb, &t, 0, 0);

@@ -95,8 +95,8 @@ struct mn_tensor {
 
 /*
  * Builtin options, decoded for CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, AVERAGE_POOL_2D,
- * MAX_POOL_2D, MEAN and the other reductions, ADD, SUB, MUL, DIV, SOFTMAX, RESHAPE, CONCATENATION;
- * fields that an operator does not have are 0.
+ * MAX_POOL_2D, MEAN and the other reductions, ADD, SUB, MUL, DIV, SOFTMAX, RESHAPE, CONCATENATION,
+ * TRANSPOSE_CONV, IF, WHILE, CALL_ONCE; fields that an operator does not have are 0.
  */
 struct mn_options {
 	bool padding_same; /* else VALID */
@@ -109,6 +109,7 @@ struct mn_options {
 	bool keep_dims;             /* reductions; FULLY_CONNECTED: keep_num_dims */
 	float beta;                 /* SOFTMAX */
 	int32_t axis;               /* CONCATENATION */
+	int32_t subgraphs[2];       /* that IF, WHILE, CALL_ONCE run, unchecked; else -1 */
 };
 
 struct mn_operator {
