@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A model file of any bytes: read all of it, lower each operator, run what is small. */
+/* A model file of any bytes: read all of it, lower each operator, run what is
+ * small, plan its arena. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arena.h"
 #include "kernel.h"
 #include "lower.h"
 
@@ -64,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mn_model *model;
+	struct mn_arena *arena;
 	struct mn_err err = {0};
 	unsigned sum = 0, runs = 0;
 
@@ -100,6 +103,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				run(&lowered, mn_kernel_sets[k]);
 			mn_lowered_free(&lowered);
 		}
+	}
+	if (mn_arena_plan(model, NULL, &arena, &err) == 0) {
+		if (arena->smallest_bytes < arena->used_bytes || arena->peak >= arena->n_steps)
+			abort();
+		mn_arena_free(arena);
+	} else if (!err.code) {
+		abort();
 	}
 	mn_model_free(model);
 	sink = sum;

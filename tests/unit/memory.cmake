@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+mn_test(test_planner SOURCES unit/test_planner.c LIBS mn_model PkgConfig::CMOCKA)
+mn_test(test_arena SOURCES unit/test_arena.c LIBS mn_model PkgConfig::CMOCKA)
+mn_test(test_arena_truth SOURCES unit/test_arena_truth.c LIBS mn_model PkgConfig::CMOCKA)
