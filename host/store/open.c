@@ -35,12 +35,31 @@ int mn_kind_parse(const char *text)
 	return MN_E_NOTFOUND;
 }
 
+/* errno of the last file operation that failed, 0 if it is not known. By the time that SQLite asks
+ * for it itself, the rollback has often overwritten it; the file remembers. */
+static int last_errno(sqlite3 *db)
+{
+	static const int which[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+	int sys = sqlite3_system_errno(db);
+
+	for (int i = 0; i < 2 && sys == 0; i++) {
+		sqlite3_file *file = NULL;
+
+		if (sqlite3_file_control(db, "main", which[i], &file) == SQLITE_OK && file &&
+		    file->pMethods)
+			file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &sys);
+	}
+	return sys;
+}
+
 int mn_store_fail(struct mn_store *store, int sqlite_rc, const char *what, struct mn_err *err)
 {
 	const char *path = store->path;
 	const char *why = sqlite3_errmsg(store->db);
 	int sys = sqlite3_system_errno(store->db);
 
+	if ((sqlite_rc & 0xff) == SQLITE_IOERR)
+		sys = last_errno(store->db);
 	/* A file size limit and a quota are a full disk to whoever must act, but SQLite only knows
 	 * ENOSPC. */
 	if ((sqlite_rc & 0xff) == SQLITE_IOERR && (sys == EFBIG || sys == EDQUOT || sys == ENOSPC))
@@ -422,12 +441,21 @@ static int get_pragma(struct mn_store *store, const char *sql, int64_t *ret_valu
 /* Schema step of the file, 0 if it is empty; MN_E_SCHEMA if it is not ours or too new. */
 static int get_version(struct mn_store *store, int newest, int64_t *ret_version, struct mn_err *err)
 {
-	int64_t application, version, objects;
-	int rc;
+	int64_t application = 0, version = 0, objects = 0;
+	int own = sqlite3_get_autocommit(store->db), rc = 0;
 
-	if ((rc = get_pragma(store, "PRAGMA application_id", &application, err)) < 0 ||
-	    (rc = get_pragma(store, "PRAGMA user_version", &version, err)) < 0 ||
-	    (rc = get_pragma(store, "SELECT count(*) FROM sqlite_schema", &objects, err)) < 0)
+	/* In one snapshot: another process may be making the database between two reads. */
+	if (own)
+		rc = mn_store_exec(store, "BEGIN", "open the database", err);
+	if (rc == 0)
+		rc = get_pragma(store, "PRAGMA application_id", &application, err);
+	if (rc == 0)
+		rc = get_pragma(store, "PRAGMA user_version", &version, err);
+	if (rc == 0)
+		rc = get_pragma(store, "SELECT count(*) FROM sqlite_schema", &objects, err);
+	if (own && !sqlite3_get_autocommit(store->db))
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	if (rc < 0)
 		return rc;
 	if (application == 0 && version == 0 && objects == 0) {
 		*ret_version = 0;
@@ -447,6 +475,22 @@ static int get_version(struct mn_store *store, int newest, int64_t *ret_version,
 			store->path, (int)version, MNCHAR_VERSION, newest);
 	*ret_version = version;
 	return 0;
+}
+
+/* SQLite gives up at once instead of waiting when several processes do this to a new file. */
+static int use_wal(struct mn_store *store, struct mn_err *err)
+{
+	static const char sql[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL";
+	enum { PAUSE_MS = 10 };
+	int rc;
+
+	for (int waited = 0;; waited += PAUSE_MS) {
+		rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+		if ((rc & 0xff) != SQLITE_BUSY || waited >= store->options.busy_ms)
+			break;
+		sqlite3_sleep(PAUSE_MS);
+	}
+	return rc == SQLITE_OK ? 0 : mn_store_fail(store, rc, "open the database", err);
 }
 
 /* Another process may be doing the same at this moment: decide again once the lock is held. */
@@ -535,8 +579,7 @@ int mn_store_open_with(const char *path, enum mn_store_mode mode, const char *sc
 		return mn_store_open_with(path, mode, schema_dir, options, ret_store, err);
 	}
 	if (mode != MN_STORE_READ) {
-		rc = mn_store_exec(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-				   "open the database", err);
+		rc = use_wal(store, err);
 		if (rc == 0 && version < newest)
 			rc = step_up(store, schema_dir, newest, err);
 		if (rc == 0)

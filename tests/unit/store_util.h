@@ -39,13 +39,14 @@ static inline void empty_folder(const char *folder)
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
-		char path[2 * PATH_MAX];
+		char *path;
 
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		assert_true(asprintf(&path, "%s/%s", folder, entry->d_name) > 0);
 		if (entry->d_name[0] != '.' && unlink(path) < 0 && rmdir(path) < 0) {
 			empty_folder(path);
 			rmdir(path);
 		}
+		free(path);
 	}
 	if (dir)
 		closedir(dir);
