@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: MIT
 mn_test(test_regress SOURCES unit/test_regress.c LIBS mn_fits PkgConfig::GSL PkgConfig::CMOCKA m)
+mn_test(test_fit SOURCES unit/test_fit.c LIBS mn_fits PkgConfig::SQLITE PkgConfig::CMOCKA m)
+mn_test(test_cost SOURCES unit/test_cost.c
+	LIBS mn_export mn_fits PkgConfig::JANSSON PkgConfig::SQLITE PkgConfig::CMOCKA m)
