@@ -107,9 +107,23 @@ MN_SIMD_MAC(mn_smlabb, "smlabb")
 MN_SIMD_MAC(mn_smlabt, "smlabt")
 MN_SIMD_MAC(mn_smlatb, "smlatb")
 MN_SIMD_MAC(mn_smlatt, "smlatt")
+
 /* The lane-wise difference leaves its signs in the GE flags, SEL picks by them. */
-MN_SIMD_2(mn_max4, "ssub8 %0, %1, %2\n\tsel %0, %1, %2")
-MN_SIMD_2(mn_min4, "ssub8 %0, %2, %1\n\tsel %0, %1, %2")
+MN_INLINE uint32_t mn_max4(uint32_t a, uint32_t b)
+{
+	uint32_t r;
+
+	__asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(r) : "r"(a), "r"(b));
+	return r;
+}
+
+MN_INLINE uint32_t mn_min4(uint32_t a, uint32_t b)
+{
+	uint32_t r;
+
+	__asm__("ssub8 %0, %2, %1\n\tsel %0, %1, %2" : "=&r"(r) : "r"(a), "r"(b));
+	return r;
+}
 
 #else
 
