@@ -570,6 +570,7 @@ static void decode_mull(uint32_t h1, uint32_t h2, struct mn_insn *i)
 		op_alu(i, MN_I_DIV, R(hi), R(rn) | R(rm));
 		i->rd_div[0] = (uint8_t)rn;
 		i->rd_div[1] = (uint8_t)rm;
+		i->is_signed = op1 == 1;
 		return;
 	}
 	if (op1 == 1 || op1 == 3 || op1 == 7)

@@ -80,6 +80,7 @@ struct mn_insn {
 	uint8_t access_bytes; /* of one transfer */
 	uint8_t it_count;     /* MN_I_IT: instructions that it covers */
 	uint8_t rd_div[2];    /* MN_I_DIV: Rn, Rm */
+	uint8_t is_signed;    /* MN_I_DIV: SDIV */
 	uint32_t src;         /* read at the usual stage */
 	uint32_t early;       /* read at address generation: base, index, inline-shifted operand */
 	uint32_t index;       /* of those, the index register of a load or store */

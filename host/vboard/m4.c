@@ -40,7 +40,7 @@
 #define KIND(c)      ((c)&7u)
 #define EXTRA(c)     ((c) >> 3)
 #define NO_WORD      0xffffffffu
-#define OLD          8 /* cycles after which a fetch time no longer matters */
+#define OLD          8 /* cycles that the fetch runs ahead, at most */
 
 enum prev_kind { PREV_OTHER, PREV_ALU, PREV_LOAD };
 
@@ -72,10 +72,10 @@ struct m4 {
 
 /* The pipeline part, relative to the clock. */
 struct m4_state {
-	int8_t fetch_last, avail_last, freed[4], refill;
+	int8_t fetch_last, avail_last, freed[4], refill, flash_free;
 	uint8_t flushed;
 	uint8_t prev, prev_rn, prev_wback, prev_memory, prev_narrow;
-	uint8_t fp_ready, fp_busy, zero;
+	uint8_t fp_ready, fp_busy;
 	uint32_t prev_dst, fp_dst;
 };
 
@@ -224,6 +224,8 @@ static uint64_t fetch(struct m4 *s, uint32_t pc, uint32_t last, uint64_t *ret_mi
 
 		if (s->freed[(word >> 2) % n] > t)
 			t = s->freed[(word >> 2) % n];
+		if (s->base.now > t + OLD)
+			t = s->base.now - OLD;
 		stall = line_stall(s, word, t);
 		*ret_miss += stall;
 		s->fetch_last = t + stall;
@@ -449,7 +451,7 @@ static int8_t rel(uint64_t t, uint64_t now)
 {
 	int64_t d = (int64_t)(t - now);
 
-	return (int8_t)(d < -OLD ? -OLD : d > 100 ? 100 : d);
+	return (int8_t)(d < -OLD - 1 ? -OLD - 1 : d > 100 ? 100 : d);
 }
 
 static int m4_save(const struct mn_cycles *m, uint32_t pc, uint8_t *state)
@@ -460,6 +462,7 @@ static int m4_save(const struct mn_cycles *m, uint32_t pc, uint8_t *state)
 	if (s->flash_free > m->now)
 		return 0;
 	memset(&r, 0, sizeof(r));
+	r.flash_free = rel(s->flash_free, m->now);
 	r.flushed = s->have_word == NO_WORD;
 	if (r.flushed) {
 		r.refill = rel(s->refill, m->now);
@@ -494,6 +497,7 @@ static void m4_load(struct mn_cycles *m, uint32_t pc, const uint8_t *state)
 	struct m4_state r;
 
 	memcpy(&r, state, sizeof(r));
+	s->flash_free = m->now + (uint64_t)(int64_t)r.flash_free;
 	if (r.flushed) {
 		s->have_word = NO_WORD;
 		s->refill = m->now + (uint64_t)(int64_t)r.refill;

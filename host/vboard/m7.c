@@ -59,7 +59,7 @@ enum branch_class { B_NOT_TAKEN, B_PREDICTED, B_MISPREDICTED, B_COLD, B_INDIRECT
 #define NO_CHUNK 0xffffffffu
 #define QUEUE    8
 #define SB_MAX   8
-#define LEAD     3 /* cycles before the group that still matter */
+#define LEAD     16 /* cycles that the fetch runs ahead, at most */
 #define FLAGS    16
 
 enum producer { P_NONE, P_LOAD, P_MAC };
@@ -266,6 +266,8 @@ static uint64_t fetch(struct m7 *s, uint32_t pc, uint32_t last, uint64_t *ret_mi
 		room = s->freed[s->chunk % s->p.fetch_queue] + s->p.fetch_latency_cycles;
 		if (room > t)
 			t = room;
+		if (s->group > t + LEAD)
+			t = s->group - LEAD;
 		s->have_chunk += s->p.fetch_bytes;
 		stall = line_stall(s, s->have_chunk, t);
 		*ret_miss += stall;
@@ -581,7 +583,7 @@ static void redirect(struct m7 *s, const struct mn_step_in *in, uint64_t t)
 		/* The queue was empty: the target is the first thing in it. */
 		s->avail_last = s->group;
 		for (unsigned k = 0; k < p->fetch_queue; k++)
-			s->freed[k] = s->group > LEAD ? s->group - LEAD : 0;
+			s->freed[k] = 0;
 	}
 }
 
@@ -716,11 +718,17 @@ static int m7_lines(struct mn_cycles *m, const uint32_t *lines, unsigned n)
 	return 1;
 }
 
-/* Cycles after group - LEAD; what is older counts as that old, what is younger than a byte cannot
- * be saved. */
-static uint8_t rel(const struct m7 *s, uint64_t t, int *ok)
+/*
+ * Times as cycles after group - lead: what is older can no longer be told from that old, what is
+ * too far ahead for a byte cannot be saved. Operands matter for 3 cycles, the fetch for LEAD and
+ * its latency.
+ */
+#define NEAR 3u
+#define FAR  (LEAD + 4u)
+
+static uint8_t rel(const struct m7 *s, uint64_t t, uint32_t lead, int *ok)
 {
-	uint64_t zero = s->group > LEAD ? s->group - LEAD : 0;
+	uint64_t zero = s->group > lead ? s->group - lead : 0;
 
 	if (t <= zero)
 		return 0;
@@ -729,11 +737,9 @@ static uint8_t rel(const struct m7 *s, uint64_t t, int *ok)
 	return (uint8_t)(t - zero);
 }
 
-static uint64_t absolute(const struct m7 *s, uint8_t r)
+static uint64_t absolute(const struct m7 *s, uint8_t r, uint32_t lead)
 {
-	uint64_t zero = s->group > LEAD ? s->group - LEAD : 0;
-
-	return zero + r;
+	return (s->group > lead ? s->group - lead : 0) + r;
 }
 
 static int m7_save(const struct mn_cycles *m, uint32_t pc, uint8_t *state)
@@ -745,11 +751,11 @@ static int m7_save(const struct mn_cycles *m, uint32_t pc, uint8_t *state)
 	(void)pc;
 	memset(&r, 0, sizeof(r));
 	for (unsigned k = 0; k < 17; k++) {
-		r.ready[k] = rel(s, s->ready[k], &ok);
+		r.ready[k] = rel(s, s->ready[k], NEAR, &ok);
 		r.producer[k] = r.ready[k] ? s->producer[k] : P_NONE;
 	}
 	for (unsigned k = 0; k < 32; k++) {
-		r.fready[k] = rel(s, s->fready[k], &ok);
+		r.fready[k] = rel(s, s->fready[k], NEAR, &ok);
 		if (r.fready[k])
 			r.fmac |= s->fmac & 1u << k;
 	}
@@ -763,19 +769,19 @@ static int m7_save(const struct mn_cycles *m, uint32_t pc, uint8_t *state)
 		r.older_dst = s->older.dst;
 	}
 	r.refilled = s->have_chunk == NO_CHUNK;
-	r.avail = rel(s, s->avail_last, &ok);
+	r.avail = rel(s, s->avail_last, FAR, &ok);
 	for (unsigned k = 0; k < s->p.fetch_queue; k++)
-		r.freed[k] = rel(s, s->freed[(s->chunk + 1 + k) % s->p.fetch_queue], &ok);
-	r.bus = rel(s, s->bus_free, &ok);
-	r.head = rel(s, s->store_head, &ok);
-	r.bank[0] = rel(s, s->bank_free[0], &ok);
-	r.bank[1] = rel(s, s->bank_free[1], &ok);
+		r.freed[k] = rel(s, s->freed[(s->chunk + 1 + k) % s->p.fetch_queue], FAR, &ok);
+	r.bus = rel(s, s->bus_free, FAR, &ok);
+	r.head = rel(s, s->store_head, NEAR, &ok);
+	r.bank[0] = rel(s, s->bank_free[0], NEAR, &ok);
+	r.bank[1] = rel(s, s->bank_free[1], NEAR, &ok);
 	for (unsigned k = 0; k < s->p.store_buffer_entries; k++)
 		r.start[k] = rel(s, s->store_start[(s->store_next + k) % s->p.store_buffer_entries],
-				 &ok);
-	r.store_age = rel(s, s->store_time + s->p.store_to_load_cycles, &ok);
-	r.flags_age = rel(s, s->flags_time + s->p.early_flags_age_cycles, &ok);
-	r.fp_busy = rel(s, s->fp_busy, &ok);
+				 NEAR, &ok);
+	r.store_age = rel(s, s->store_time + s->p.store_to_load_cycles, NEAR, &ok);
+	r.flags_age = rel(s, s->flags_time + s->p.early_flags_age_cycles, NEAR, &ok);
+	r.fp_busy = rel(s, s->fp_busy, NEAR, &ok);
 	memcpy(state, &r, sizeof(r));
 	return ok;
 }
@@ -790,11 +796,11 @@ static void m7_load(struct mn_cycles *m, uint32_t pc, const uint8_t *state)
 	s->group = m->now - (r.slots == 2);
 	s->slots = r.slots;
 	for (unsigned k = 0; k < 17; k++) {
-		s->ready[k] = absolute(s, r.ready[k]);
+		s->ready[k] = absolute(s, r.ready[k], NEAR);
 		s->producer[k] = r.producer[k];
 	}
 	for (unsigned k = 0; k < 32; k++)
-		s->fready[k] = absolute(s, r.fready[k]);
+		s->fready[k] = absolute(s, r.fready[k], NEAR);
 	s->fmac = r.fmac;
 	memset(&s->older, 0, sizeof(s->older));
 	s->older_bank = r.older_bank;
@@ -804,19 +810,19 @@ static void m7_load(struct mn_cycles *m, uint32_t pc, const uint8_t *state)
 	s->older.n_words = r.older_words;
 	s->older.dst = r.older_dst;
 	s->have_chunk = r.refilled ? NO_CHUNK : (pc & ~mask) ? pc & mask : pc - s->p.fetch_bytes;
-	s->avail_last = absolute(s, r.avail);
+	s->avail_last = absolute(s, r.avail, FAR);
 	for (unsigned k = 0; k < s->p.fetch_queue; k++)
-		s->freed[(s->chunk + 1 + k) % s->p.fetch_queue] = absolute(s, r.freed[k]);
-	s->bus_free = absolute(s, r.bus);
-	s->store_head = absolute(s, r.head);
-	s->bank_free[0] = absolute(s, r.bank[0]);
-	s->bank_free[1] = absolute(s, r.bank[1]);
+		s->freed[(s->chunk + 1 + k) % s->p.fetch_queue] = absolute(s, r.freed[k], FAR);
+	s->bus_free = absolute(s, r.bus, FAR);
+	s->store_head = absolute(s, r.head, NEAR);
+	s->bank_free[0] = absolute(s, r.bank[0], NEAR);
+	s->bank_free[1] = absolute(s, r.bank[1], NEAR);
 	for (unsigned k = 0; k < s->p.store_buffer_entries; k++)
 		s->store_start[(s->store_next + k) % s->p.store_buffer_entries] =
-			absolute(s, r.start[k]);
-	s->store_time = absolute(s, r.store_age) - s->p.store_to_load_cycles;
-	s->flags_time = absolute(s, r.flags_age) - s->p.early_flags_age_cycles;
-	s->fp_busy = absolute(s, r.fp_busy);
+			absolute(s, r.start[k], NEAR);
+	s->store_time = absolute(s, r.store_age, NEAR) - s->p.store_to_load_cycles;
+	s->flags_time = absolute(s, r.flags_age, NEAR) - s->p.early_flags_age_cycles;
+	s->fp_busy = absolute(s, r.fp_busy, NEAR);
 }
 
 static void m7_configure(struct mn_cycles *m, const struct mn_cycles_config *config)

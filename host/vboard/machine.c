@@ -632,37 +632,52 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
 		m->skip_reads--;
 		return;
 	}
+	if (size == 8) { /* a d register: two words on the bus */
+		note(m, addr, 4, type == UC_MEM_WRITE ? EV_WRITE : EV_READ);
+		addr += 4;
+		size = 4;
+	}
 	note(m, addr, (uint8_t)size, type == UC_MEM_WRITE ? EV_WRITE : EV_READ);
 	if (type != UC_MEM_WRITE && (addr & (PAGE - 1)) + (uint32_t)size > PAGE)
 		m->skip_reads = 2;
 }
 
-/* In an IT block and executed, or a division. */
+/* Unicorn's numbers of r0 … r12 are consecutive, those of SP, LR and PC are elsewhere. */
+static int reg_id(unsigned r)
+{
+	return r == 13   ? UC_ARM_REG_SP
+	       : r == 14 ? UC_ARM_REG_LR
+	       : r == 15 ? UC_ARM_REG_PC
+			 : UC_ARM_REG_R0 + (int)r;
+}
+
+/* An access in an IT block that is executed, or a division. Also called where data only look like
+ * IT. */
 static void on_marked(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 {
 	struct mn_machine *m = user;
-	uint32_t pc = (uint32_t)address, n = 0, d = 0;
-	struct map *map;
-	struct mn_insn i;
+	uint32_t pc = (uint32_t)address, n = 0, d = 0, k;
+	const struct block *b = m->block;
+	const struct mn_insn *i;
 
 	(void)size;
-	map = map_of(m, pc);
-	if (!map)
+	for (k = 0; b && k < b->n && b->at[k] != pc; k++)
+		;
+	if (!b || k == b->n)
 		return;
-	mn_insn_decode(halfword(map, pc), halfword(map, pc + 2), &i);
-	if (i.cls != MN_I_DIV) {
-		note(m, pc, 0, EV_RAN);
+	i = &b->insn[k];
+	if (i->cls != MN_I_DIV) {
+		if (i->cond)
+			note(m, pc, 0, EV_RAN);
 		return;
 	}
-	uc_reg_read(uc, UC_ARM_REG_R0 + i.rd_div[0], &n);
-	uc_reg_read(uc, UC_ARM_REG_R0 + i.rd_div[1], &d);
+	uc_reg_read(uc, reg_id(i->rd_div[0]), &n);
+	uc_reg_read(uc, reg_id(i->rd_div[1]), &d);
 	if (d == 0 && mn_soc_divide_traps(m->soc)) {
 		stop(m, MN_END_FAULT, pc, "division by zero");
 		return;
 	}
-	/* SDIV is 0xfb9x, UDIV 0xfbbx. */
-	note(m, pc, m->cycles->ops->divide(m->cycles, n, d, !(halfword(map, pc) & 0x20)),
-	     EV_DIVIDE);
+	note(m, pc, m->cycles->ops->divide(m->cycles, n, d, i->is_signed), EV_DIVIDE);
 }
 
 /* Every instruction: the reference. The one before it is complete. */
@@ -1082,10 +1097,8 @@ int mn_machine_run(struct mn_machine *m, struct mn_machine_result *ret_result, s
 		stop(m, MN_END_FAULT, pc, "%s", uc_strerror(rc));
 		break;
 	}
-	for (int r = 0; r < 13; r++)
-		uc_reg_read(m->uc, UC_ARM_REG_R0 + r, &m->result.reg[r]);
-	uc_reg_read(m->uc, UC_ARM_REG_SP, &m->result.reg[13]);
-	uc_reg_read(m->uc, UC_ARM_REG_LR, &m->result.reg[14]);
+	for (unsigned r = 0; r < 15; r++)
+		uc_reg_read(m->uc, reg_id(r), &m->result.reg[r]);
 	m->result.reg[15] = m->result.pc;
 	uc_reg_read(m->uc, UC_ARM_REG_XPSR, &m->result.reg[16]);
 	if (write_report(m))
