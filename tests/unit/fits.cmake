@@ -3,3 +3,6 @@ mn_test(test_regress SOURCES unit/test_regress.c LIBS mn_fits PkgConfig::GSL Pkg
 mn_test(test_fit SOURCES unit/test_fit.c LIBS mn_fits PkgConfig::SQLITE PkgConfig::CMOCKA m)
 mn_test(test_cost SOURCES unit/test_cost.c
 	LIBS mn_export mn_fits PkgConfig::JANSSON PkgConfig::SQLITE PkgConfig::CMOCKA m)
+mn_test(test_fit_cli SOURCES unit/test_fit_cli.c
+	LIBS mn_store PkgConfig::JANSSON PkgConfig::SQLITE PkgConfig::CMOCKA m)
+add_dependencies(test_fit_cli mnchar)
