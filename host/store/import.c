@@ -582,8 +582,8 @@ out:
 int mn_import_file(struct mn_store *store, const char *path, struct mn_import_result *ret_result,
 		   struct mn_err *err)
 {
-	char *text;
-	size_t len;
+	char *text = NULL;
+	size_t len = 0;
 	int rc = read_file(path, &text, &len, err);
 
 	if (rc < 0)

@@ -234,7 +234,7 @@ int mn_store_exec(struct mn_store *store, const char *sql, const char *what, str
 static int run_simple(struct mn_store *store, enum mn_stmt which, const char *what,
 		      struct mn_err *err)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	int rc = mn_store_stmt(store, which, &stmt, err);
 
 	return rc < 0 ? rc : mn_store_run(store, stmt, what, err);

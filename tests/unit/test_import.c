@@ -375,6 +375,31 @@ static void the_published_figures(void **state)
 	assert_int_equal(result.added, 0);
 }
 
+/* Each shipped file can be imported, and each of its rows says where it is from. */
+static void every_published_file(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t rows;
+	} files[] = {{"micronets-2021.csv", 53}, {"mlperf-tiny.csv", 203}};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct mn_import_result result;
+		struct mn_err err = {0};
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/data/published/%s", getenv("MNCHAR_SOURCE_DIR"),
+			 files[i].name);
+		if (mn_import_file(store, path, &result, &err) != 0)
+			fail_msg("%s", err.msg);
+		assert_int_equal(result.rows, files[i].rows);
+		assert_int_equal(result.added, files[i].rows);
+	}
+	assert_int_equal(count("SELECT count(*) FROM session WHERE source = ''"), 0);
+	assert_int_equal(count("SELECT count(*) FROM rig WHERE kind <> 'published'"), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -388,6 +413,7 @@ int main(void)
 		T(every_column_arrives),
 		T(files_that_cannot_be_read),
 		T(the_published_figures),
+		T(every_published_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
