@@ -396,7 +396,7 @@ static void whole_models_are_fitted_by_backbone_and_pooled(void **state)
 	(void)state;
 	session = planted_session(store, &p);
 	for (int i = 1; i <= 5; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof(name), "fast-%d", i);
 		put_model(store, &p, session, name, "fast", 1000000 * i, 4 * i, 2 * i);
