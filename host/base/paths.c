@@ -8,17 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Where each folder is below share/mnchar, and below the source tree (NULL: below the build tree).
- */
+/* Where each folder is below share/mnchar, and below the source tree or else the build tree. */
 static const struct {
-	const char *installed, *source, *what;
+	const char *installed, *source, *built, *what;
 } dirs[] = {
-	[MN_DIR_FIRMWARE] = {"firmware", NULL, "the firmware images"},
-	[MN_DIR_BOARDS] = {"boards", "data/boards", "the board descriptions"},
-	[MN_DIR_SCHEMA] = {"schema", "data/schema", "the database schema"},
-	[MN_DIR_PUBLISHED] = {"published", "data/published", "the published figures"},
-	[MN_DIR_SWEEPS] = {"sweeps", "probes/sweeps", "the sweeps"},
-	[MN_DIR_BIN] = {NULL, NULL, "mnchar's programs"},
+	[MN_DIR_FIRMWARE] = {"firmware", NULL, "firmware", "the firmware images"},
+	[MN_DIR_BOARDS] = {"boards", "data/boards", NULL, "the board descriptions"},
+	[MN_DIR_SCHEMA] = {"schema", "data/schema", NULL, "the database schema"},
+	[MN_DIR_PUBLISHED] = {"published", "data/published", NULL, "the published figures"},
+	[MN_DIR_SWEEPS] = {"sweeps", "probes/sweeps", NULL, "the sweeps"},
+	[MN_DIR_BIN] = {NULL, NULL, NULL, "mnchar's programs"},
+	[MN_DIR_MAN] = {"../man", NULL, "man", "the manual page"},
 };
 
 /* Folder of this program, and 1 in *ret_build if it was built there and is not installed. */
@@ -62,8 +62,7 @@ int mn_path(enum mn_dir dir, const char *name, char *buf, size_t size, struct mn
 	else if (build && dirs[dir].source)
 		snprintf(path, sizeof(path), MNCHAR_BUILD_TREE_SOURCE_DIR "/%s", dirs[dir].source);
 	else if (build)
-		snprintf(path, sizeof(path), MNCHAR_BUILD_TREE_BINARY_DIR "/%s",
-			 dirs[dir].installed);
+		snprintf(path, sizeof(path), MNCHAR_BUILD_TREE_BINARY_DIR "/%s", dirs[dir].built);
 	else
 		snprintf(path, sizeof(path), "%s/../share/mnchar/%s", exe, dirs[dir].installed);
 	if (name) {

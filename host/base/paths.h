@@ -23,7 +23,8 @@ enum mn_dir {
 	MN_DIR_SCHEMA,
 	MN_DIR_PUBLISHED,
 	MN_DIR_SWEEPS,
-	MN_DIR_BIN
+	MN_DIR_BIN,
+	MN_DIR_MAN
 };
 
 /* Path of the folder, or of `name` in it if name is not NULL, into buf. MN_E_NOTFOUND with the

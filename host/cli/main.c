@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "manual.h"
+#include "paths.h"
 
 #define X(verb, help) {#verb, help, mn_cmd_##verb, &mn_argp_##verb},
 const struct mn_verb mn_verbs[] = {MN_VERB_TABLE(X){NULL, NULL, NULL, NULL}};
@@ -89,7 +91,7 @@ static char *help_filter(int key, const char *text, void *input)
 	fprintf(f, "%s\n\nVerbs:\n", text);
 	for (const struct mn_verb *v = mn_verbs; v->name; v++)
 		fprintf(f, "  %-12s %s\n", v->name, v->help);
-	fprintf(f, "  %-12s %s\n", "help", "the manual of a verb: mnchar help VERB");
+	fprintf(f, "  %-12s %s\n", "help", "the manual, or that of a verb: mnchar help VERB");
 	if (fclose(f)) {
 		free(out);
 		return (char *)text;
@@ -117,6 +119,16 @@ static int run_verb(const struct mn_verb *verb, int argc, char **argv)
 	return verb->run(argc, argv);
 }
 
+/* On a terminal with man(1), the manual page; returns if that cannot be. */
+static void show_manual(void)
+{
+	char page[4096];
+
+	if (isatty(STDOUT_FILENO) &&
+	    !mn_path(MN_DIR_MAN, "man1/mnchar.1", page, sizeof(page), NULL))
+		execlp("man", "man", "-l", page, (char *)NULL);
+}
+
 static int run_help(int argc, char **argv)
 {
 	char help[] = "--help";
@@ -125,7 +137,12 @@ static int run_help(int argc, char **argv)
 	const struct mn_verb *verb;
 
 	if (argc < 2) {
+		show_manual();
 		argp_help(&top, stdout, ARGP_HELP_STD_HELP, program);
+		return MN_EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--man")) {
+		mn_manual_print();
 		return MN_EXIT_OK;
 	}
 	verb = mn_verb_find(argv[1]);
