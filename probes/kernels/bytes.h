@@ -10,31 +10,34 @@
 
 #include "simd.h"
 
-/* GCC would recognise the loops and call memcpy and memset after all. */
+/* GCC would recognise the loops and call memcpy and memset after all, or regroup their words. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define MN_NO_LIBCALL __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#define MN_AS_WRITTEN                                                                              \
+	__attribute__((optimize("no-tree-loop-distribute-patterns", "no-tree-vectorize",           \
+				"no-tree-slp-vectorize")))
 #else
-#define MN_NO_LIBCALL
+#define MN_AS_WRITTEN
 #endif
 
-static inline MN_NO_LIBCALL void mn_copy(int8_t *dst, const int8_t *src, size_t n)
+static inline MN_AS_WRITTEN void mn_copy(int8_t *dst, const int8_t *src, size_t n)
 {
-	for (; n >= 16; n -= 16, src += 16, dst += 16) {
-		uint32_t a = mn_load4(src), b = mn_load4(src + 4);
-		uint32_t c = mn_load4(src + 8), d = mn_load4(src + 12);
+	for (; n >= 32; n -= 32, src += 32, dst += 32)
+		for (int i = 0; i < 32; i += 16) {
+			uint32_t a = mn_load4(src + i), b = mn_load4(src + i + 4);
+			uint32_t c = mn_load4(src + i + 8), d = mn_load4(src + i + 12);
 
-		mn_store4(dst, a);
-		mn_store4(dst + 4, b);
-		mn_store4(dst + 8, c);
-		mn_store4(dst + 12, d);
-	}
+			mn_store4(dst + i, a);
+			mn_store4(dst + i + 4, b);
+			mn_store4(dst + i + 8, c);
+			mn_store4(dst + i + 12, d);
+		}
 	for (; n >= 4; n -= 4, src += 4, dst += 4)
 		mn_store4(dst, mn_load4(src));
 	for (; n; n--)
 		*dst++ = *src++;
 }
 
-static inline MN_NO_LIBCALL void mn_fill(int8_t *dst, int32_t value, size_t n)
+static inline MN_AS_WRITTEN void mn_fill(int8_t *dst, int32_t value, size_t n)
 {
 	uint32_t word = (uint32_t)(uint8_t)value * 0x01010101u;
 

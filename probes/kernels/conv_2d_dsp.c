@@ -231,6 +231,21 @@ int mn_conv_2d_dsp(const struct mn_kernel_args *a)
 	struct window w = {.image = a->in};
 	int8_t *dst = a->out;
 
+	/* 1x1: the input is the columns, one after the other. */
+	if (l->kernel_h == 1 && l->kernel_w == 1 && l->stride_h == 1 && l->stride_w == 1) {
+		const int8_t *x = a->in;
+
+		for (; pixels >= 2; pixels -= 2, x += 2 * (size_t)taps, dst += 2 * (size_t)out.c) {
+			mn_widen_all(c.columns, MN_GROUP_2, 0, x, taps, c.offset);
+			mn_widen_all(c.columns, MN_GROUP_2, 1, x + taps, taps, c.offset);
+			multiply_two(&c, dst);
+		}
+		if (pixels) {
+			mn_widen_all(c.columns, MN_GROUP_1, 0, x, taps, c.offset);
+			multiply_one(&c, dst);
+		}
+		return 0;
+	}
 	for (uint32_t n = 0; n < out.n; n++, w.image += (size_t)in.h * in.w * in.c) {
 		w.y = -pad_h;
 		for (uint32_t oy = 0; oy < out.h; oy++, w.y += l->stride_h) {

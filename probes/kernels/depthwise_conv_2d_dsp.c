@@ -10,17 +10,20 @@ struct depthwise {
 	const struct mn_kernel_args *args;
 	uint32_t in_c, out_c, multiplier;
 	uint32_t offset; /* -zero point, twice */
-	size_t row,
-		column; /* input bytes from a tap to the one below, and to the one right of it */
-	uint32_t kernel_w;
 	struct mn_limits limits;
+};
+
+/* A step to the next tap, in bytes. */
+struct stride {
+	size_t x, w;
 };
 
 /* The taps of one output that lie inside the image. */
 struct taps {
-	const int8_t *x;       /* input of the first of them, channel 0 */
-	const int8_t *weights; /* channel 0 */
+	const int8_t *x; /* input of the first of them, channel 0 */
+	const int8_t *w; /* its weight, channel 0 */
 	uint32_t rows, columns;
+	struct stride row, column; /* to the tap below, and to the one right of it */
 };
 
 struct acc4 {
@@ -135,7 +138,8 @@ MN_INLINE void single(const struct depthwise *d, const struct taps *t, uint32_t 
 		      int8_t *out)
 {
 	const struct mn_quant *q = d->args->quant;
-	const int8_t *xr = t->x + ic, *wr = t->weights + oc;
+	const struct stride row = t->row, column = t->column;
+	const int8_t *xr = t->x + ic, *wr = t->w + oc;
 	int32_t acc = d->args->bias ? d->args->bias[oc] : 0;
 
 	for (uint32_t y = t->rows; y; y--) {
@@ -143,11 +147,11 @@ MN_INLINE void single(const struct depthwise *d, const struct taps *t, uint32_t 
 
 		for (uint32_t i = t->columns; i; i--) {
 			acc = mn_smlabb((uint32_t)(*x - q->in_zp), (uint32_t)*w, acc);
-			x += d->column;
-			w += d->out_c;
+			x += column.x;
+			w += column.w;
 		}
-		xr += d->row;
-		wr += (size_t)d->kernel_w * d->out_c;
+		xr += row.x;
+		wr += row.w;
 	}
 	out[oc] = mn_requantise_dsp(acc, q->mult[oc], q->shift[oc], q);
 }
@@ -156,9 +160,9 @@ MN_INLINE void single(const struct depthwise *d, const struct taps *t, uint32_t 
 MN_INLINE void block(const struct depthwise *d, const struct taps *t, uint32_t c, int8_t *out)
 {
 	struct acc4 acc = start4(d->args, c);
-	const int8_t *xr = t->x + c, *wr = t->weights + c;
+	const int8_t *xr = t->x + c, *wr = t->w + c;
 	const uint32_t offset = d->offset;
-	const size_t column = d->column, step = d->out_c;
+	const size_t column = t->column.x, step = t->column.w;
 
 	for (uint32_t y = t->rows; y; y--) {
 		const int8_t *x = xr, *w = wr;
@@ -168,8 +172,8 @@ MN_INLINE void block(const struct depthwise *d, const struct taps *t, uint32_t c
 			mac_3(&acc, x, column, w, step, offset);
 		for (; i; i--, x += column, w += step)
 			mac_1(&acc, x, column, w, step, offset);
-		xr += d->row;
-		wr += d->kernel_w * step;
+		xr += t->row.x;
+		wr += t->row.w;
 	}
 	finish4(d, &acc, c, out);
 }
@@ -178,9 +182,9 @@ MN_INLINE void block(const struct depthwise *d, const struct taps *t, uint32_t c
 MN_INLINE void block_3x3(const struct depthwise *d, const struct taps *t, uint32_t c, int8_t *out)
 {
 	struct acc4 acc = start4(d->args, c);
-	const int8_t *x = t->x + c, *w = t->weights + c;
+	const int8_t *x = t->x + c, *w = t->w + c;
 	const uint32_t offset = d->offset;
-	const size_t row = d->row, column = d->column, step = d->out_c;
+	const size_t row = t->row.x, column = t->column.x, step = t->column.w;
 
 	for (int y = 0; y < 3; y++) {
 		mac_3(&acc, x, column, w, step, offset);
@@ -222,18 +226,18 @@ MN_NOINLINE void pixel_multiplier(const struct depthwise *d, const struct taps *
 
 		for (; oc + 4 <= end; oc += 4) {
 			struct acc4 acc = start4(d->args, oc);
-			const int8_t *xr = t->x + ic, *wr = t->weights + oc;
+			const int8_t *xr = t->x + ic, *wr = t->w + oc;
 
 			for (uint32_t y = t->rows; y; y--) {
 				const int8_t *x = xr, *w = wr;
 
 				for (uint32_t i = t->columns; i; i--) {
 					mac4_shared(&acc, *x - zp, w);
-					x += d->column;
-					w += d->out_c;
+					x += t->column.x;
+					w += t->column.w;
 				}
-				xr += d->row;
-				wr += (size_t)d->kernel_w * d->out_c;
+				xr += t->row.x;
+				wr += t->row.w;
 			}
 			finish4(d, &acc, oc, out);
 		}
@@ -273,11 +277,11 @@ int mn_depthwise_conv_2d_dsp(const struct mn_kernel_args *a)
 		.out_c = out.c,
 		.multiplier = l->multiplier,
 		.offset = mn_twice16(-a->quant->in_zp),
-		.row = (size_t)l->dilation_h * in.w * in.c,
-		.column = (size_t)l->dilation_w * in.c,
-		.kernel_w = l->kernel_w,
 		.limits = mn_limits_of(a->quant),
 	};
+	const struct stride row = {(size_t)l->dilation_h * in.w * in.c,
+				   (size_t)l->kernel_w * out.c};
+	const struct stride column = {(size_t)l->dilation_w * in.c, out.c};
 	const int is_3x3 = l->kernel_h == 3 && l->kernel_w == 3;
 	const int8_t *image = a->in;
 	int8_t *dst = a->out;
@@ -291,14 +295,22 @@ int mn_depthwise_conv_2d_dsp(const struct mn_kernel_args *a)
 
 			for (uint32_t ox = 0; ox < out.w; ox++, at_x += l->stride_w, dst += out.c) {
 				const struct span x = clip(at_x, l->kernel_w, l->dilation_w, in.w);
-				const struct taps t = {
-					image + ((size_t)y.at * in.w + x.at) * in.c,
-					a->weights +
-						((size_t)y.first * l->kernel_w + x.first) * out.c,
-					x.count ? y.count : 0,
-					x.count,
+				struct taps t = {
+					.x = image + ((size_t)y.at * in.w + x.at) * in.c,
+					.w = a->weights +
+					     ((size_t)y.first * l->kernel_w + x.first) * out.c,
+					.rows = x.count ? y.count : 0,
+					.columns = x.count,
+					.row = row,
+					.column = column,
 				};
 
+				/* A window of one column is quicker as one row. */
+				if (x.count == 1) {
+					t.columns = t.rows;
+					t.rows = 1;
+					t.column = row;
+				}
 				if (l->multiplier != 1)
 					pixel_multiplier(&d, &t, dst);
 				else if (is_3x3 && t.rows == 3 && t.columns == 3)
