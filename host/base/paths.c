@@ -14,7 +14,7 @@ static const struct {
 } dirs[] = {
 	[MN_DIR_FIRMWARE] = {"firmware", NULL, "firmware", "the firmware images"},
 	[MN_DIR_BOARDS] = {"boards", "data/boards", NULL, "the board descriptions"},
-	[MN_DIR_SCHEMA] = {"schema", "data/schema", NULL, "the database schema"},
+	[MN_DIR_SCHEMA] = {"schema", "data/schema", NULL, "the steps of the database schema"},
 	[MN_DIR_PUBLISHED] = {"published", "data/published", NULL, "the published figures"},
 	[MN_DIR_SWEEPS] = {"sweeps", "probes/sweeps", NULL, "the sweeps"},
 	[MN_DIR_BIN] = {NULL, NULL, NULL, "mnchar's programs"},
@@ -65,18 +65,27 @@ int mn_path(enum mn_dir dir, const char *name, char *buf, size_t size, struct mn
 		snprintf(path, sizeof(path), MNCHAR_BUILD_TREE_BINARY_DIR "/%s", dirs[dir].built);
 	else
 		snprintf(path, sizeof(path), "%s/../share/mnchar/%s", exe, dirs[dir].installed);
+	if (access(path, F_OK) < 0)
+		return mn_err_set(
+			err, MN_E_NOTFOUND, "%s: %s (looked there for %s%s): %s", path,
+			strerror(errno), dirs[dir].what,
+			data && data[0] && dir != MN_DIR_BIN ? ", because MNCHAR_DATA is set" : "",
+			build && !(data && data[0])
+				? "build mnchar again and look at what cmake says about them"
+				: "reinstall mnchar, or set MNCHAR_DATA to its share/mnchar "
+				  "folder");
 	if (name) {
 		size_t used = strlen(path);
 
+		if (strlen(name) >= sizeof(path) - used - 1)
+			return mn_err_set(err, MN_E_TOO_BIG, "the name is too long: %s", name);
 		snprintf(path + used, sizeof(path) - used, "/%s", name);
+		if (access(path, F_OK) < 0)
+			return mn_err_set(
+				err, MN_E_NOTFOUND,
+				"%s: %s: there is none of that name among %s in this folder", path,
+				strerror(errno), dirs[dir].what);
 	}
-	if (access(path, F_OK) < 0)
-		return mn_err_set(
-			err, MN_E_NOTFOUND,
-			"%s: %s (looked there for %s%s): reinstall mnchar, or set "
-			"MNCHAR_DATA to its share/mnchar folder",
-			path, strerror(errno), dirs[dir].what,
-			data && data[0] && dir != MN_DIR_BIN ? ", because MNCHAR_DATA is set" : "");
 	if (strlen(path) >= size)
 		return mn_err_set(err, MN_E_TOO_BIG, "the path is too long: %s", path);
 	memcpy(buf, path, strlen(path) + 1);

@@ -400,7 +400,7 @@ static int put_session(struct import *im, int64_t rig_id, const char *source, in
 	if (key) {
 		key->rig_id = rig_id;
 		key->id = 0;
-		strcpy(key->source, source);
+		memcpy(key->source, source, strlen(source) + 1);
 		found = tsearch(key, &im->sessions, compare_sessions);
 	}
 	if (!found) {

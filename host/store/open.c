@@ -341,7 +341,7 @@ static int check_path(const char *path, enum mn_store_mode mode, int *ret_immuta
 				  "the name of the database is %s: name a file "
 				  "with --db",
 				  path[0] ? "too long" : "empty");
-	strcpy(copy, path);
+	memcpy(copy, path, strlen(path) + 1);
 	folder = dirname(copy);
 	writable = faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
 	if (stat(path, &st) < 0) {
@@ -390,6 +390,23 @@ static int check_path(const char *path, enum mn_store_mode mode, int *ret_immuta
 	return 0;
 }
 
+/* The path as a URI that says that nobody changes the file. To be freed. */
+static char *immutable_uri(const char *path)
+{
+	size_t size = 3 * strlen(path) + sizeof("file:?immutable=1"), n;
+	char *uri = malloc(size);
+
+	if (!uri)
+		return NULL;
+	n = (size_t)snprintf(uri, size, "file:");
+	/* Only these three are not plain bytes of a path there. */
+	for (const char *s = path; *s; s++)
+		n += (size_t)snprintf(uri + n, size - n, strchr("%?#", *s) ? "%%%02X" : "%c",
+				      (unsigned char)*s);
+	snprintf(uri + n, size - n, "?immutable=1");
+	return uri;
+}
+
 static int open_handle(struct mn_store *store, enum mn_store_mode mode, int immutable,
 		       struct mn_err *err)
 {
@@ -401,15 +418,9 @@ static int open_handle(struct mn_store *store, enum mn_store_mode mode, int immu
 	if (mode == MN_STORE_CREATE)
 		flags |= SQLITE_OPEN_CREATE;
 	if (immutable) {
-		/* In a URI only these three are not a plain byte of a path. */
-		char *p = uri = malloc(3 * strlen(store->path) + sizeof("file:?immutable=1"));
-
+		uri = immutable_uri(store->path);
 		if (!uri)
 			return mn_err_set(err, MN_E_NOMEM, "%s: out of memory", store->path);
-		p += sprintf(p, "file:");
-		for (const char *s = store->path; *s; s++)
-			p += sprintf(p, strchr("%?#", *s) ? "%%%02X" : "%c", (unsigned char)*s);
-		strcpy(p, "?immutable=1");
 		flags |= SQLITE_OPEN_URI;
 	}
 	rc = sqlite3_open_v2(uri ? uri : store->path, &store->db, flags, store->options.vfs);

@@ -133,7 +133,7 @@ int mn_schema_step(struct mn_store *store, const char *schema_dir, int from, int
 {
 	char *paths[1000] = {NULL};
 	char *text = NULL;
-	char version[64];
+	char version[64], what[256];
 	int rc = list_steps(schema_dir, paths, err);
 
 	if (rc < 0)
@@ -151,7 +151,8 @@ int mn_schema_step(struct mn_store *store, const char *schema_dir, int from, int
 		rc = read_text(paths[n], &text, err);
 		if (rc < 0)
 			goto out;
-		rc = mn_store_exec(store, text, paths[n], err);
+		snprintf(what, sizeof(what), "run the schema step %s", paths[n]);
+		rc = mn_store_exec(store, text, what, err);
 		if (rc < 0)
 			goto out;
 		snprintf(version, sizeof(version), "PRAGMA user_version = %d", n);

@@ -145,7 +145,7 @@ static double bare(int64_t rows)
 
 int main(int argc, char **argv)
 {
-	int64_t rows = argc > 1 ? atoll(argv[1]) : 200000;
+	int64_t rows = argc > 1 ? strtoll(argv[1], NULL, 10) : 200000;
 	double best_ours = 0, best_bare = 0;
 
 	if (rows <= 0)

@@ -60,6 +60,7 @@ static void what_is_missing_is_named(void **state)
 	assert_int_equal(mn_path(MN_DIR_SCHEMA, "nothing.sql", path, sizeof(path), &err),
 			 MN_E_NOTFOUND);
 	assert_non_null(strstr(err.msg, "data/schema/nothing.sql"));
+	assert_non_null(strstr(err.msg, "among the steps of the database schema"));
 	assert_int_equal(mn_path(MN_DIR_SCHEMA, NULL, path, 4, &err), MN_E_TOO_BIG);
 	assert_int_equal(mn_path((enum mn_dir)99, NULL, path, sizeof(path), &err), MN_E_INVALID);
 	assert_string_equal(path, "kept");

@@ -327,6 +327,54 @@ static void it_is_read_only(void **state)
 	assert_int_equal(content(in_scratch("a.db")), before);
 }
 
+/* A writer was killed and its -wal holds the last row: who may only read sees that row too, or is
+ * told that it cannot be read. */
+static void its_journal_was_left_behind(void **state)
+{
+	struct mn_store *store = NULL;
+	struct mn_err err = {0};
+	pid_t child;
+	int status, rc;
+
+	(void)state;
+	make_db(in_scratch("a.db"));
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct mn_rig rig = test_rig();
+		struct mn_measurement m;
+
+		store = open_or_die(in_scratch("a.db"), MN_STORE_WRITE);
+		m = test_measurement(put_test_session(store, &rig, NULL),
+				     put_test_probe(store, TEST_LAYER), 1);
+		assert_int_equal(mn_store_put_measurement(store, &m, NULL, NULL), 0);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(access(in_scratch("a.db-wal"), F_OK), 0);
+	for (int with_shm = 1; with_shm >= 0; with_shm--) {
+		if (!with_shm)
+			unlink(in_scratch("a.db-shm"));
+		chmod(scratch, 0555);
+		as_nobody(1);
+		rc = mn_store_open_with(in_scratch("a.db"), MN_STORE_READ, schema_dir(), &quick,
+					&store, &err);
+		if (rc == 0) {
+			assert_int_equal(rows_of(store), 2);
+			mn_store_close(store);
+		} else {
+			assert_true(rc == MN_E_PERM || rc == MN_E_IO);
+			assert_says(&err, "a.db", "folder");
+		}
+		as_nobody(0);
+		chmod(scratch, 0755);
+	}
+	store = open_or_die(in_scratch("a.db"), MN_STORE_READ);
+	assert_int_equal(rows_of(store), 2);
+	mn_store_close(store);
+}
+
 /* A name that means something in a URI, in a folder where nothing can be created. */
 static void a_strange_name(void **state)
 {
@@ -368,7 +416,8 @@ static void the_disk_is_full(void **state)
 	struct mn_import_result result;
 	struct mn_err err = {0};
 	int64_t session, probe;
-	char text[256];
+	static const char csv[] = "kind,board,kernels,model,latency_ns\nmeasured,b,k,M,1\n";
+	char text[sizeof(csv)];
 
 	(void)state;
 	faulty_set(FAULTY_NONE, 0);
@@ -380,13 +429,13 @@ static void the_disk_is_full(void **state)
 	faulty_set(FAULTY_DISK_FULL, 300);
 	fill_up(store, session, probe, "no space is left");
 	/* An import is refused whole. */
-	strcpy(text, "kind,board,kernels,model,latency_ns\nmeasured,b,k,M,1\n");
+	memcpy(text, csv, sizeof(csv));
 	assert_int_equal(mn_import_text(store, "i.csv", text, strlen(text), &result, &err),
 			 MN_E_FULL);
 	assert_says(&err, "a.db", "make room");
 	/* With room it goes on. */
 	faulty_set(FAULTY_NONE, 0);
-	strcpy(text, "kind,board,kernels,model,latency_ns\nmeasured,b,k,M,1\n");
+	memcpy(text, csv, sizeof(csv));
 	assert_int_equal(mn_import_text(store, "i.csv", text, strlen(text), &result, &err), 0);
 	assert_int_equal(result.added, 1);
 	mn_store_close(store);
@@ -520,6 +569,7 @@ int main(void)
 		T(it_is_being_made_by_another),
 		T(many_make_it_at_once),
 		T(it_is_read_only),
+		T(its_journal_was_left_behind),
 		T(a_strange_name),
 		T(the_disk_is_full),
 		T(the_file_size_limit),

@@ -277,7 +277,7 @@ static void each_malloc_fails(void **state)
 static void killed_at_any_moment(void **state)
 {
 	const char *text = getenv("MNCHAR_SEED");
-	unsigned seed = text ? (unsigned)atoi(text) : (unsigned)getpid();
+	unsigned seed = text ? (unsigned)strtoul(text, NULL, 10) : (unsigned)getpid();
 	int64_t last = 0;
 
 	(void)state;
