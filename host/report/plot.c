@@ -40,7 +40,7 @@ struct series {
 
 /* A kernel set and kind of the board, to choose the one with the most rows. */
 struct candidate {
-	char kernels[96];
+	char *kernels;
 	enum mn_kind kind;
 	size_t n;
 };
@@ -110,10 +110,15 @@ static int count_row(const struct mn_row *row, void *arg)
 			c = &p->candidates[i];
 	if (!c) {
 		if (p->n_candidates == sizeof(p->candidates) / sizeof(p->candidates[0]))
-			return 0;
+			return mn_err_set(p->err, MN_E_TOO_BIG,
+					  "%s has more kernel sets than a picture can choose from: "
+					  "name one with --kernels",
+					  row->board);
 		c = &p->candidates[p->n_candidates++];
 		c->kind = row->kind;
-		snprintf(c->kernels, sizeof(c->kernels), "%s", row->kernels);
+		c->kernels = strdup(row->kernels);
+		if (!c->kernels)
+			return mn_err_set(p->err, MN_E_NOMEM, "out of memory while plotting");
 	}
 	c->n++;
 	return 0;
@@ -126,8 +131,11 @@ static struct series *find_series(struct plot *p, int op, const char *name)
 	for (size_t i = 0; i < p->n_series; i++)
 		if (p->series[i].op == op && !strcmp(p->series[i].name, name))
 			return &p->series[i];
-	if (p->n_series == SERIES_MAX)
+	if (p->n_series == SERIES_MAX) {
+		mn_err_set(p->err, MN_E_TOO_BIG, "more than %d ops and families in one picture",
+			   SERIES_MAX);
 		return NULL;
+	}
 	s = &p->series[p->n_series++];
 	s->op = op;
 	s->x = op < 0 ? MN_FEATURE_OPS : mn_feature_size((enum mn_op)op);
@@ -154,7 +162,7 @@ static int take_fit(const struct mn_fit *fit, void *arg)
 		return 0;
 	s = find_series(p, op < 0 ? -1 : op, op < 0 ? fit->backbone : fit->op);
 	if (!s)
-		return 0;
+		return MN_E_TOO_BIG;
 	line = !strcmp(fit->model, "ops")          ? &s->ops
 	       : !strcmp(fit->model, "ops-affine") ? &s->affine
 						   : &s->features;
@@ -195,7 +203,7 @@ static int take_row(const struct mn_row *row, void *arg)
 		return 0;
 	s = find_series(p, op, row->layer ? mn_op_name((enum mn_op)op) : row->backbone);
 	if (!s)
-		return 0;
+		return MN_E_TOO_BIG;
 	if (s->n == s->size) {
 		struct point *more =
 			realloc(s->points, (s->size ? s->size * 2 : 64) * sizeof(*more));
@@ -509,6 +517,8 @@ static void free_plot(struct plot *p)
 {
 	if (!p)
 		return;
+	for (size_t i = 0; i < p->n_candidates; i++)
+		free(p->candidates[i].kernels);
 	for (size_t i = 0; i < p->n_series; i++) {
 		for (size_t k = 0; k < p->series[i].n; k++)
 			free(p->series[i].points[k].text);
