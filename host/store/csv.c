@@ -5,6 +5,8 @@
 
 #include "err.h"
 
+static const char lone_cr[] = "a carriage return that no line feed follows";
+
 void mn_csv_init(struct mn_csv *csv, char *text, size_t len)
 {
 	*csv = (struct mn_csv){.text = text, .len = len, .line = 1, .column = 1};
@@ -102,6 +104,9 @@ static int quoted(struct mn_csv *csv, struct mn_csv_field *field, const char **r
 			return 0;
 		} else if (line_end(csv)) {
 			*at++ = '\n';
+		} else if (*from == '\r') {
+			*ret_why = lone_cr;
+			return MN_E_SYNTAX;
 		} else if (copy_char(csv, &at, ret_why) < 0) {
 			return MN_E_SYNTAX;
 		}
@@ -182,7 +187,7 @@ int mn_csv_record(struct mn_csv *csv, struct mn_csv_field *fields, size_t max, s
 			csv->column++;
 		} else if (!end && !line_end(csv)) {
 			*ret_why = csv->text[csv->pos] == '\r'
-					   ? "a carriage return that no line feed follows"
+					   ? lone_cr
 					   : "a comma or the end of the line is missing after the "
 					     "closing quote";
 			return MN_E_SYNTAX;

@@ -92,6 +92,8 @@ static void what_is_no_text(void **state)
 {
 	(void)state;
 	assert_string_equal(read_all("a\rb"), "1:2 MN_E_SYNTAX");
+	/* Found by the fuzzer: it would become a line end with the next one. */
+	assert_string_equal(read_all("\"a\r\r\nb\""), "1:3 MN_E_SYNTAX");
 	assert_string_equal(read_all_len("a\n\0b", 4), "2:1 MN_E_SYNTAX");
 	assert_string_equal(read_all_len("a,\"b\0c\"", 7), "1:5 MN_E_SYNTAX");
 	assert_string_equal(read_all("\xc3\xa4,\xff"),
