@@ -781,13 +781,16 @@ static uint64_t probe_key(const struct mn_sweep_probe *p)
 {
 	uint64_t hash = fnv1a(p->layer_hash, p->kernels, strlen(p->kernels));
 
-	hash = fnv1a(hash, &p->cold, 1);
-	return fnv1a(hash, &p->seed, 4);
+	hash = fnv1a(hash, &p->cold, sizeof(p->cold));
+	hash = fnv1a(hash, &p->warmup, sizeof(p->warmup));
+	hash = fnv1a(hash, &p->reps, sizeof(p->reps));
+	return fnv1a(hash, &p->seed, sizeof(p->seed));
 }
 
 static int same_probe(const struct mn_sweep_probe *a, const struct mn_sweep_probe *b)
 {
-	return a->cold == b->cold && a->seed == b->seed && a->layer_hash == b->layer_hash &&
+	return a->cold == b->cold && a->warmup == b->warmup && a->reps == b->reps &&
+	       a->seed == b->seed && a->layer_hash == b->layer_hash &&
 	       !strcmp(a->kernels, b->kernels) && !memcmp(&a->layer, &b->layer, sizeof(a->layer));
 }
 

@@ -244,6 +244,22 @@ static int take_event(struct walk *w, const yaml_event_t *event)
 	}
 }
 
+/* Line and column, from 0, of a byte. */
+static yaml_mark_t mark_at(const char *text, size_t size, size_t byte)
+{
+	yaml_mark_t mark = {0, 0, 0};
+
+	for (size_t i = 0; i < byte && i < size; i++) {
+		if (text[i] == '\n') {
+			mark.line++;
+			mark.column = 0;
+		} else if (!is_continuation(text[i])) {
+			mark.column++;
+		}
+	}
+	return mark;
+}
+
 int mn_yaml_index_build(const char *text, size_t size, const char *file, struct mn_yaml_index *ret,
 			struct mn_err *err)
 {
@@ -260,12 +276,12 @@ int mn_yaml_index_build(const char *text, size_t size, const char *file, struct 
 		yaml_event_t event;
 
 		if (!yaml_parser_parse(&parser, &event)) {
-			/* A reader's problem (not UTF-8) comes without a mark. */
-			const yaml_mark_t *mark = parser.error == YAML_READER_ERROR
-							  ? &parser.mark
-							  : &parser.problem_mark;
+			yaml_mark_t mark = parser.problem_mark;
 
-			rc = fail_mark(&w, mark,
+			/* What cannot be read at all (not UTF-8) has only a byte. */
+			if (parser.error == YAML_READER_ERROR)
+				mark = mark_at(text, size, parser.problem_offset);
+			rc = fail_mark(&w, &mark,
 				       parser.error == YAML_MEMORY_ERROR ? MN_E_NOMEM : MN_E_SYNTAX,
 				       "%s", parser.problem ? parser.problem : "not YAML");
 			break;

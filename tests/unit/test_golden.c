@@ -192,7 +192,7 @@ int main(void)
 	struct CMUnitTest *tests = calloc(n, sizeof(*tests));
 	int rc;
 
-	if (!tests)
+	if (!tests || n < 2) /* ref and dsp at least */
 		return 1;
 	for (uint32_t i = 0; i < n; i++)
 		tests[i] = (struct CMUnitTest){.name = mn_kernel_sets[i]->id,
