@@ -2,3 +2,4 @@
 mn_test(test_planner SOURCES unit/test_planner.c LIBS mn_model PkgConfig::CMOCKA)
 mn_test(test_arena SOURCES unit/test_arena.c LIBS mn_model PkgConfig::CMOCKA)
 mn_test(test_arena_truth SOURCES unit/test_arena_truth.c LIBS mn_model PkgConfig::CMOCKA)
+mn_test(test_flash SOURCES unit/test_flash.c LIBS mn_model PkgConfig::CMOCKA m)
