@@ -30,6 +30,8 @@
 	X(query, "print the fitted costs with their errors")                                       \
 	X(export, "write cost tables for a search")                                                \
 	X(plot, "draw latency against ops")                                                        \
+	X(inspect, "print the layers of a model")                                                  \
+	X(memory, "say what a model takes of a board's SRAM and flash")                            \
 	X(completion, "print a completion script for the shell")
 
 /* Exit codes are an interface: scripts rely on them. Append only. */
