@@ -100,7 +100,7 @@ void mn_flash_runtime(const int32_t *builtins, size_t n, enum mn_flash_build bui
 		if (shared & 1u << p)
 			f.runtime_bytes += parts[p][build];
 	f.runtime_bytes += MN_FLASH_FIRMWARE_BYTES;
-	unsure += f.runtime_bytes / 100;
+	unsure += f.runtime_bytes / 50;
 	f.runtime_low_bytes = f.runtime_bytes - unsure;
 	f.runtime_high_bytes = f.runtime_bytes + unsure;
 	/* Fits the measured links within 8 bytes. */

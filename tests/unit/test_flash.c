@@ -89,6 +89,157 @@ static void test_links(void **state)
 	assert_true(links >= 60);
 }
 
+/*
+ * Leave one set out, solve the rest, predict it. Ridge regression on the totals with one flat prior
+ * for all operators, so that nothing of the set left out comes back through the prior. There are
+ * about as many sets as unknowns: what is tested is how much one link more or less matters.
+ */
+#define FEATURES_MAX 40
+#define SETS_MAX     16
+
+enum { F_BASE, F_MANY, F_CONV, F_MATMUL, F_FLOAT, F_OPS };
+
+struct set {
+	char name[32];
+	double x[FEATURES_MAX], y;
+};
+
+static int feature_of(int32_t builtin)
+{
+	static int32_t known[FEATURES_MAX];
+	static int n;
+
+	for (int i = 0; i < n; i++)
+		if (known[i] == builtin)
+			return F_OPS + i;
+	assert_true(F_OPS + n < FEATURES_MAX);
+	known[n] = builtin;
+	return F_OPS + n++;
+}
+
+static void read_set(struct set *set, const char *name, char *ops, double bytes, int generic)
+{
+	char *save = NULL;
+	int n = 0;
+
+	memset(set, 0, sizeof(*set));
+	snprintf(set->name, sizeof(set->name), "%s", name);
+	set->y = bytes;
+	set->x[F_BASE] = 1;
+	for (char *op = strtok_r(ops, " ", &save); op; op = strtok_r(NULL, " ", &save), n++) {
+		int32_t b = builtin_by_name(op);
+		int conv = b == MN_BUILTIN_CONV_2D || b == MN_BUILTIN_DEPTHWISE_CONV_2D;
+
+		set->x[feature_of(b)] = 1;
+		if (conv)
+			set->x[F_CONV] = 1;
+		if (conv || b == MN_BUILTIN_FULLY_CONNECTED)
+			set->x[F_MATMUL] = 1;
+		if (b == MN_BUILTIN_MEAN || b == MN_BUILTIN_LOGISTIC ||
+		    (generic && b == MN_BUILTIN_SOFTMAX))
+			set->x[F_FLOAT] = 1;
+	}
+	set->x[F_MANY] = n > 1;
+}
+
+/* Solve the normal equations in place by elimination; the ridge keeps them regular. */
+static void solve(double m[FEATURES_MAX][FEATURES_MAX + 1])
+{
+	for (int c = 0; c < FEATURES_MAX; c++) {
+		int p = c;
+
+		for (int i = c + 1; i < FEATURES_MAX; i++)
+			if (fabs(m[i][c]) > fabs(m[p][c]))
+				p = i;
+		for (int k = 0; k <= FEATURES_MAX; k++) {
+			double t = m[c][k];
+
+			m[c][k] = m[p][k];
+			m[p][k] = t;
+		}
+		for (int i = 0; i < FEATURES_MAX; i++)
+			for (int k = FEATURES_MAX; i != c && k >= c; k--)
+				m[i][k] -= m[i][c] / m[c][c] * m[c][k];
+	}
+}
+
+static double error_of_left_out(const struct set *sets, int n, int left, double flat)
+{
+	static double m[FEATURES_MAX][FEATURES_MAX + 1];
+	double sum = 0;
+
+	memset(m, 0, sizeof(m));
+	for (int i = 0; i < FEATURES_MAX; i++) {
+		double prior = i == F_BASE    ? 15000
+			       : i == F_MANY  ? 76
+			       : i == F_FLOAT ? 160
+			       : i < F_OPS    ? 1500
+					      : flat;
+		double spread = i == F_BASE ? 20000 : i == F_MANY || i == F_FLOAT ? 15 : prior;
+
+		m[i][i] = 100 / (spread * spread);
+		m[i][FEATURES_MAX] = m[i][i] * prior;
+	}
+	for (int s = 0; s < n; s++)
+		for (int i = 0; s != left && i < FEATURES_MAX; i++) {
+			for (int k = 0; k < FEATURES_MAX; k++)
+				m[i][k] += sets[s].x[i] * sets[s].x[k];
+			m[i][FEATURES_MAX] += sets[s].x[i] * sets[s].y;
+		}
+	solve(m);
+	for (int i = 0; i < FEATURES_MAX; i++)
+		sum += sets[left].x[i] * m[i][FEATURES_MAX] / m[i][i];
+	return sum / sets[left].y - 1;
+}
+
+static void leave_one_out(const char *variant, double flat, double at_most)
+{
+	static struct set sets[SETS_MAX];
+	char path[1200], line[4096];
+	int n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/data/flash-size.csv", shared);
+	f = fopen(path, "r");
+	if (!f) {
+		print_message("skipped: %s is not there (MNCHAR_SHARED)\n", path);
+		skip();
+	}
+	while (fgets(line, sizeof(line), f)) {
+		char *field[21], *p = line;
+
+		for (int i = 0; i < 21; i++)
+			field[i] = strsep(&p, ",");
+		if (strcmp(field[1], variant) || strcmp(field[2], "m4") ||
+		    strcmp(field[3], "release"))
+			continue;
+		assert_true(n < SETS_MAX);
+		read_set(&sets[n++], field[0], field[19],
+			 strtod(field[4], NULL) + strtod(field[5], NULL),
+			 strcmp(variant, "generic") == 0);
+	}
+	fclose(f);
+	assert_true(n >= 12);
+	for (int i = 0; i < n; i++) {
+		double error = error_of_left_out(sets, n, i, flat);
+
+		print_message("%s %s left out: %+.1f %%\n", variant, sets[i].name, 100 * error);
+		assert_true(fabs(error) < at_most);
+	}
+}
+
+static void test_leave_one_out_int8(void **state)
+{
+	(void)state;
+	leave_one_out("int8", 3000, 0.12);
+}
+
+static void test_leave_one_out_generic(void **state)
+{
+	(void)state;
+	leave_one_out("generic", 5000, 0.20);
+}
+
 static void test_sets(void **state)
 {
 	const int32_t fc[] = {MN_BUILTIN_FULLY_CONNECTED};
@@ -137,6 +288,8 @@ int main(void)
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_file_parts),
 		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_leave_one_out_int8),
+		cmocka_unit_test(test_leave_one_out_generic),
 	};
 	const char *from = getenv("MNCHAR_SHARED"), *top = getenv("MNCHAR_SOURCE_DIR");
 
