@@ -86,7 +86,8 @@ void mn_exec_args(const struct mn_exec *exec, uint32_t i, struct mn_quant *quant
 	int32_t *mult, *shift;
 
 	quant_at(exec, step, &mult, &shift);
-	/* The channels' values are in the arena since mn_exec_fill(): a board binds between steps. */
+	/* The channels' values are in the arena since mn_exec_fill(): a board binds between steps.
+	 */
 	mn_stimulus_quant(&step->layer, NULL, NULL, quant);
 	quant->mult = mult;
 	quant->shift = shift;

@@ -190,7 +190,7 @@ static int get_array(const json_t *o, const char *name, const json_t **ret, stru
 
 static int get_feature(const json_t *o, const char *name, enum mn_feature *ret, struct mn_err *err)
 {
-	const char *text;
+	const char *text = NULL;
 	int feature, rc = get_string(o, name, &text, err);
 
 	if (rc)
@@ -234,7 +234,7 @@ static int read_model(struct mn_cost_table *table, struct mn_cost_rig *rig, cons
 {
 	struct mn_cost_term terms[MN_FEATURE_COUNT];
 	struct mn_cost_model m = {.terms = terms};
-	const char *predicts;
+	const char *predicts = NULL;
 	const json_t *array;
 	int rc, quantity;
 
@@ -335,11 +335,11 @@ int mn_cost_read_json(const char *text, size_t len, struct mn_cost_table **ret_t
 		      struct mn_err *err)
 {
 	struct mn_cost_table *table = NULL;
-	const char *schema, *generator;
+	const char *schema = NULL, *generator = NULL;
 	const json_t *rigs;
 	json_error_t why;
 	json_t *root;
-	int64_t version;
+	int64_t version = 0;
 	int rc;
 
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);

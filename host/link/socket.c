@@ -162,7 +162,7 @@ static int open_unix(struct mn_link *link, const char *rest, struct mn_err *err)
 	if (strlen(rest) >= sizeof(addr.sun_path))
 		return mn_err_set(err, MN_E_SYNTAX, "%s: a socket's path has at most %zu bytes",
 				  link->spec, sizeof(addr.sun_path) - 1);
-	strcpy(addr.sun_path, rest);
+	memcpy(addr.sun_path, rest, strlen(rest) + 1);
 	link->fd = connect_to(AF_UNIX, (const struct sockaddr *)&addr, sizeof(addr));
 	return link->fd < 0 ? connect_error(link, err) : 0;
 }

@@ -649,8 +649,8 @@ out:
 
 int mn_model_open(const char *path, struct mn_model **ret_model, struct mn_err *err)
 {
-	uint8_t *data;
-	size_t size;
+	uint8_t *data = NULL;
+	size_t size = 0;
 	int rc;
 
 	rc = read_file(path, &data, &size, err);

@@ -90,7 +90,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
 	struct mn_err err;
-	uint64_t v;
+	uint64_t v = 0;
 
 	switch (key) {
 	case 'b':

@@ -116,7 +116,7 @@ static int bench(const char *path, const char *schema, uint32_t rows, struct mn_
 
 int main(int argc, char **argv)
 {
-	long rows = argc > 1 ? atol(argv[1]) : 100000;
+	long rows = argc > 1 ? strtol(argv[1], NULL, 10) : 100000;
 	const char *tmp = getenv("TMPDIR");
 	char schema[PATH_MAX], folder[PATH_MAX], path[PATH_MAX + 16];
 	struct mn_err err = {0};

@@ -393,11 +393,11 @@ static void csv_has_a_row_a_coefficient_and_a_measurement(void **state)
 			if (!strcmp(model, "features") && !strcmp(op, "conv_2d") &&
 			    !strcmp(predicts, "latency_ms") && !strcmp(feature, "macs") &&
 			    !strcmp(cold, "0"))
-				assert_near(atof(value), MS(CYCLES_PER_MAC), 1e-12);
+				assert_near(strtod(value, NULL), MS(CYCLES_PER_MAC), 1e-12);
 		} else if (!strcmp(cells[0], "layer")) {
 			layers++;
 			test_layer(layer);
-			assert_true(atof(ms) > 0);
+			assert_true(strtod(ms, NULL) > 0);
 		} else {
 			assert_string_equal(cells[0], "model");
 			assert_string_equal(name, "net \"1\", a");

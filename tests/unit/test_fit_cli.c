@@ -259,12 +259,14 @@ static void query_filters(void **state)
 static void query_table_shows_kind_unit_and_errors(void **state)
 {
 	struct ran *r;
+	char *rest = NULL;
 
 	(void)state;
 	run("fit --db fits.db");
 	r = run("query --db fits.db --board virtual-f446re --model features --target latency");
 	assert_int_equal(r->code, 0);
-	for (char *line = strtok(r->out, "\n"), n = 0; line; line = strtok(NULL, "\n"), n++) {
+	for (char *line = strtok_r(r->out, "\n", &rest), n = 0; line;
+	     line = strtok_r(NULL, "\n", &rest), n++) {
 		if (n == 0) {
 			assert_has(line, "kind");
 			assert_has(line, "mape_pct");
