@@ -53,7 +53,11 @@ static int run_steps(const struct mn_exec *exec, run_fn *instead)
  * see the same instructions at the same addresses: hence noinline, and no specialised copies
  * (noclone).
  */
+#ifdef __clang__
+#define TIMED __attribute__((noinline))
+#else
 #define TIMED __attribute__((noinline, noclone))
+#endif
 
 TIMED static uint32_t time_layer(run_fn *run, const struct mn_kernel_args *args, uint32_t *stamps,
 				 uint32_t reps, int *ret_status)

@@ -96,5 +96,7 @@ mn_fuzz(csv TARGETS mn_probes mn_store LIBS sqlite3)
 set_property(TEST fuzz_csv APPEND PROPERTY ENVIRONMENT MNCHAR_SOURCE_DIR=${CMAKE_SOURCE_DIR})
 mn_fuzz(frame TARGETS mn_probes)
 mn_fuzz(layer_text TARGETS mn_probes ARGS -max_len=512)
+mn_fuzz(session TARGETS mn_probes INCLUDES firmware tests/unit/fake_board
+	SOURCES firmware/session.c firmware/measure.c tests/unit/fake_board/fake_board.c)
 mn_fuzz(sweep TARGETS mn_probes mn_sweep LIBS cyaml yaml ARGS -max_len=4096)
 mn_fuzz(tflite TARGETS mn_probes mn_model LIBS m)
