@@ -12,8 +12,8 @@ set_property(CACHE MNCHAR_FIRMWARE PROPERTY STRINGS AUTO ON OFF)
 
 set(mn_missing "")
 if(NOT MNCHAR_FIRMWARE STREQUAL "OFF")
-	find_program(MNCHAR_ARM_GCC arm-none-eabi-gcc)
-	mark_as_advanced(MNCHAR_ARM_GCC)
+	# Looked for each time, and only where the inner project will look: in PATH.
+	find_program(MNCHAR_ARM_GCC arm-none-eabi-gcc NO_CACHE NO_CMAKE_PATH NO_CMAKE_SYSTEM_PATH)
 	if(NOT MNCHAR_ARM_GCC)
 		set(mn_missing "gcc-arm-none-eabi (arm-none-eabi-gcc is not in PATH)")
 	else()

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock_check.h"
 #include "elapsed.h"
 #include "err.h"
 #include "fake_board.h"
@@ -420,10 +421,30 @@ static void divider(void **state)
 	assert_int_equal(mn_uart_divider(54000000, 2000000), 27);
 	assert_int_equal(mn_uart_divider(45000000, 2000000), 0); /* 2.2 % off */
 	assert_int_equal(mn_uart_divider(16000000, 115200), 139);
-	assert_int_equal(mn_uart_divider(16000000, 921600), 17 * 0); /* 2.1 % off */
+	assert_int_equal(mn_uart_divider(16000000, 921600), 0); /* 2.1 % off */
 	assert_int_equal(mn_uart_divider(45000000, 0), 0);
 	assert_int_equal(mn_uart_divider(45000000, 45000000), 0);
 	assert_int_equal(mn_uart_divider(45000000, UINT32_MAX), 0);
+}
+
+static void clock_check(void **state)
+{
+	const uint32_t hse = 8000000, set = 180000000;
+	(void)state;
+
+	assert_int_equal(mn_clock_check(hse, 8000000, set, 180000000), 0);
+	assert_int_equal(mn_clock_check(hse, 7700000, set, 180170000), 0);
+	/* HSE is 10 MHz: HCLK is 225 MHz, and by HSE's own measure exactly what was set. */
+	assert_int_equal(mn_clock_check(hse, 9999685, set, 180000000), MN_E_CLOCK);
+	/* The PLL multiplies by something else. */
+	assert_int_equal(mn_clock_check(hse, 8000000, set, 168000000), MN_E_CLOCK);
+	assert_int_equal(mn_clock_check(hse, 8000000, set, 180190000), MN_E_CLOCK);
+	/* Noise on an open input. */
+	assert_int_equal(mn_clock_check(hse, 123456, set, 99), 0);
+	/* No HSE, or no capture. */
+	assert_int_equal(mn_clock_check(hse, 0, set, 0), 0);
+	assert_int_equal(mn_clock_check(hse, 0, set, 180000000), 0);
+	assert_int_equal(mn_clock_check(hse, 8000000, set, 0), 0);
 }
 
 static void one_layer(void **state)
@@ -1018,6 +1039,7 @@ int main(void)
 		TEST(baud_refused),
 		TEST(new_host_at_the_first_rate),
 		TEST(divider),
+		TEST(clock_check),
 		TEST(one_layer),
 		TEST(null_probe),
 		TEST(every_kernel_set),

@@ -2,6 +2,7 @@
 /* board.h on an STM32, but for what its family alone knows (cache.c, uart.c there). */
 #include "board.h"
 
+#include "clock_check.h"
 #include "cycles.h"
 #include "err.h"
 #include "soc.h"
@@ -12,11 +13,6 @@ extern uint8_t mn_arena_start[], mn_arena_end[];
 extern const int32_t mn_bias_pool[], mn_bias_pool_end[];
 extern const int8_t mn_pool[], mn_pool_end[];
 extern const uint8_t mn_build_id_note[], mn_build_id_note_end[];
-
-/* With HSE within this of 8 MHz the capture path has proven itself, and the second measurement
- * judges. */
-#define HSE_TOLERANCE   (MN_HSE_HZ / 20u)
-#define CLOCK_TOLERANCE 1000u /* 0.1 % */
 
 static struct mn_board_facts facts;
 static struct mn_exec_mem memory;
@@ -111,11 +107,6 @@ static void micros_start(uint32_t timer_hz)
 	MN_TIM_CR1(MN_TIM2) = MN_TIM_CR1_CEN;
 }
 
-static int within(uint32_t value, uint32_t nominal, uint32_t tolerance)
-{
-	return value >= nominal - tolerance && value <= nominal + tolerance;
-}
-
 void mn_soc_init(void)
 {
 	int on_pll;
@@ -143,11 +134,10 @@ void mn_soc_init(void)
 		facts.counter_status = MN_E_CLOCK;
 	if (on_pll && facts.clock_source == MN_CLOCK_HSE_BYPASS) {
 		facts.clock_measured_hz = mn_soc_clock_measure();
-		if (!facts.counter_status && facts.clock_measured_hz &&
-		    within(facts.hse_measured_hz, MN_HSE_HZ, HSE_TOLERANCE) &&
-		    !within(facts.clock_measured_hz, facts.clock_set_hz,
-			    facts.clock_set_hz / CLOCK_TOLERANCE))
-			facts.counter_status = MN_E_CLOCK;
+		if (!facts.counter_status)
+			facts.counter_status =
+				mn_clock_check(MN_HSE_HZ, facts.hse_measured_hz, facts.clock_set_hz,
+					       facts.clock_measured_hz);
 	}
 	mn_soc_gpio_output(mn_board_config.marker);
 	mn_soc_gpio_function(mn_board_config.tx, mn_board_config.uart_function, 0);
