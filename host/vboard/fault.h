@@ -9,6 +9,7 @@
  *   old-protocol     HELLO says the protocol before the oldest one known
  *   dead-counter     CYCCNT stands still
  *   wrong-clock      the 8 MHz from the ST-LINK are 25 % fast, unknown to the program
+ *   no-hse           the 8 MHz do not come: the ST-LINK is not powered
  *   late-answer:N    each answer starts N real milliseconds late
  *
  * N counts from 1, over the life of the process (a reset does not start it again), and is 1 if left
@@ -31,6 +32,7 @@
 	X(OLD_PROTOCOL, "old-protocol")                                                            \
 	X(DEAD_COUNTER, "dead-counter")                                                            \
 	X(WRONG_CLOCK, "wrong-clock")                                                              \
+	X(NO_HSE, "no-hse")                                                                        \
 	X(LATE_ANSWER, "late-answer")
 
 enum mn_fault {

@@ -62,7 +62,7 @@ static const struct argp_option options[] = {
 	 0},
 	{"fault", KEY_FAULT, "NAME[:N]", 0,
 	 "have a fault: drop-byte:N flip-bit:N stall:N reset-mid-run:N old-protocol dead-counter "
-	 "wrong-clock late-answer:MS",
+	 "wrong-clock no-hse late-answer:MS",
 	 0},
 	{"cycles-max", KEY_MAX, "N", 0,
 	 "stop after N cycles without a byte over the link, 0: never", 0},

@@ -171,9 +171,12 @@ static uint32_t rcc_read(struct mn_soc *soc, uint32_t r)
 	uint32_t v = soc->rcc->reg[r];
 
 	if (r == 0) {
-		/* Every oscillator and PLL is ready as soon as it is on. */
+		/* Every oscillator and PLL is ready as soon as it is on, unless it gets no clock.
+		 */
 		v &= ~(1u << 1 | 1u << 17 | 1u << 25 | 1u << 27 | 1u << 29);
 		v |= (v & (1u << 0 | 1u << 16 | 1u << 24 | 1u << 26 | 1u << 28)) << 1;
+		if (mn_fault_on(soc->faults, MN_FAULT_NO_HSE))
+			v &= ~(1u << 17);
 	} else if (r == 2) {
 		v = (v & ~12u) | (v & 3u) << 2; /* SWS follows SW */
 	} else if (r == 29) {
