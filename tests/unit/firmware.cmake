@@ -22,3 +22,8 @@ if(MNCHAR_IMAGES)
 		-DGENERATOR=${CMAKE_GENERATOR} -P ${CMAKE_CURRENT_SOURCE_DIR}/unit/firmware_reproducible.cmake)
 	set_tests_properties(firmware_reproducible PROPERTIES TIMEOUT 300)
 endif()
+
+# The images, executed.
+mn_test(test_firmware_vboard SOURCES unit/test_firmware_vboard.c unit/vboard_client.c
+	LIBS mn_probes PkgConfig::CMOCKA ARGS ${mn_image_args})
+add_dependencies(test_firmware_vboard mnchar-vboard)
