@@ -69,7 +69,9 @@ const struct argp mn_argp_import = {
 	       "  source            where the figure stands (required if published)\n"
 	       "  chip cpu clock_hz compiler flags note\n"
 	       "  cold              1: caches were invalidated before each run\n"
-	       "Lines that start with # are comments.\n"
+	       "Lines that start with # are comments. Three published tables of measured layers "
+	       "are recognised by their header and taken as they are: rows that are no layer of "
+	       "ours are counted, doubtful ones go in as excluded.\n"
 	       "\n"
 	       "Example: mnchar import --db paper.db micronets-2021.csv",
 };
@@ -81,6 +83,18 @@ static const char *find_file(const char *name, char *buf, size_t size)
 	    mn_path(MN_DIR_PUBLISHED, name, buf, size, NULL) == 0)
 		return buf;
 	return name;
+}
+
+static void report(const char *file, const char *db, const struct mn_import_result *r)
+{
+	printf("%s: %" PRIu64 " rows, %" PRIu64 " new in %s", file, r->rows, r->added, db);
+	if (r->excluded)
+		printf(", %" PRIu64 " of them excluded with a reason", r->excluded);
+	for (size_t i = 0; i < r->n_reasons; i++)
+		printf("%s%" PRIu64 " %s",
+		       i ? ", " : "; no layer of ours and left out: ", r->reasons[i].rows,
+		       r->reasons[i].why);
+	putchar('\n');
 }
 
 int mn_cmd_import(int argc, char **argv)
@@ -104,12 +118,11 @@ int mn_cmd_import(int argc, char **argv)
 		rc = mn_store_open(my.db, MN_STORE_CREATE, schema, &store, &err);
 	for (int i = my.first; i < argc && rc == 0; i++) {
 		const char *file = find_file(argv[i], path, sizeof(path));
-		struct mn_import_result result;
+		struct mn_import_result result = {0};
 
 		rc = mn_import_file(store, file, &result, &err);
 		if (rc == 0)
-			printf("%s: %" PRIu64 " rows, %" PRIu64 " new in %s\n", file, result.rows,
-			       result.added, my.db);
+			report(file, my.db, &result);
 	}
 	mn_store_close(store);
 	return rc < 0 ? mn_cmd_fail(&err) : MN_EXIT_OK;

@@ -12,39 +12,11 @@
 #include <unistd.h>
 
 #include "csv.h"
-
-/* What a column says. The texts come first. */
-enum what {
-	KIND,
-	BOARD,
-	CHIP,
-	CPU,
-	KERNELS,
-	COMPILER,
-	FLAGS,
-	LAYER,
-	MODEL,
-	BACKBONE,
-	EXCLUDED_LATENCY,
-	EXCLUDED_ENERGY,
-	NOTE,
-	SOURCE,
-	N_TEXTS,
-	CLOCK = N_TEXTS,
-	OPS,
-	COLD,
-	CYCLES,
-	LATENCY,
-	ENERGY,
-	POWER,
-	SRAM,
-	FLASH,
-	N_WHAT
-};
+#include "import_row.h"
 
 static const struct column {
 	const char *name;
-	enum what what;
+	enum mn_import_what what;
 	int exponent; /* of ten, from this unit to the stored one */
 	int whole;    /* a fraction of the stored unit is an error and not rounded */
 } columns[] = {
@@ -89,17 +61,10 @@ struct import {
 	size_t n_fields, n_header;
 	const struct column *header[N_COLUMNS]; /* of each field of a record */
 	int index[N_WHAT];                      /* field that says it, or -1 */
+	int format; /* one of others' tables (calibration.c); 0: our own columns */
 	char file_hash[17];
 	void *sessions; /* tree of struct session */
 	struct mn_import_result result;
-};
-
-/* One row, in stored units. */
-struct row {
-	const char *text[N_TEXTS];
-	int64_t number[N_WHAT]; /* from N_TEXTS; -1: empty */
-	struct mn_layer layer;
-	char layer_text[MN_LAYER_TEXT_MAX]; /* canonical; "" for a model */
 };
 
 /* A session that this import began: one for each rig and source. */
@@ -140,7 +105,7 @@ static u128 fnv128(u128 hash, const char *p, size_t n)
 
 /* The content of a row whatever columns, units and layer spelling it was written in. Empty values
  * leave no trace, so that a column that is invented later does not change the hash of old rows. */
-static void hash_row(const struct row *row, char ret_hex[33])
+static void hash_row(const struct mn_import_row *row, char ret_hex[33])
 {
 	u128 hash = ((u128)0x6c62272e07bb0142 << 64) + 0x62b821756295c58d;
 	char text[32];
@@ -179,16 +144,12 @@ static int at_field(const struct import *im, const struct mn_csv_field *field, i
 }
 
 /* The field that says it, else the first of the record: where to point at. */
-static const struct mn_csv_field *field_of(const struct import *im, enum what what)
+static const struct mn_csv_field *field_of(const struct import *im, enum mn_import_what what)
 {
 	return &im->field[im->index[what] < 0 ? 0 : im->index[what]];
 }
 
-/*
- * Decimal text times 10^exponent as an integer, rounded to the nearest (half away from zero). NULL
- * or why not.
- */
-static const char *parse_number(const char *p, int exponent, int whole, int64_t *ret_value)
+const char *mn_import_number(const char *p, int exponent, int whole, int64_t *ret_value)
 {
 	const char *bad = "this is no number: write it like 1250, 0.426 or 1.2e-3";
 	char digits[64];
@@ -247,6 +208,15 @@ static const char *parse_number(const char *p, int exponent, int whole, int64_t 
 	return NULL;
 }
 
+void mn_import_row_init(struct mn_import_row *row)
+{
+	*row = (struct mn_import_row){.layer_text = ""};
+	for (int i = 0; i < N_TEXTS; i++)
+		row->text[i] = "";
+	for (int i = N_TEXTS; i < N_WHAT; i++)
+		row->number[i] = -1;
+}
+
 static int read_header(struct import *im, struct mn_err *err)
 {
 	const char *why = "";
@@ -261,6 +231,9 @@ static int read_header(struct import *im, struct mn_err *err)
 				  "%s: the file has no line that names the columns: see "
 				  "`mnchar import --help`",
 				  im->name);
+	im->format = mn_calibration_find(im->field, im->n_header);
+	if (im->format)
+		return 0;
 	for (size_t i = 0; i < im->n_header; i++) {
 		const struct mn_csv_field *field = &im->field[i];
 		const struct column *column = NULL;
@@ -294,7 +267,7 @@ static int read_header(struct import *im, struct mn_err *err)
 	return 0;
 }
 
-static int parse_layer(const struct import *im, struct row *row, struct mn_err *err)
+static int parse_layer(const struct import *im, struct mn_import_row *row, struct mn_err *err)
 {
 	const struct mn_csv_field *field = field_of(im, LAYER);
 	struct mn_layer_info info;
@@ -320,17 +293,41 @@ static int parse_layer(const struct import *im, struct row *row, struct mn_err *
 	return 0;
 }
 
-static int parse_row(struct import *im, struct row *row, struct mn_err *err)
+/* Count one more row that was left out, by reason. */
+static void leave_out(struct mn_import_result *result, const char *why)
 {
-	*row = (struct row){.layer_text = ""};
-	for (int i = 0; i < N_TEXTS; i++)
-		row->text[i] = "";
-	for (int i = N_TEXTS; i < N_WHAT; i++)
-		row->number[i] = -1;
-	if (im->n_fields != im->n_header)
-		return mn_err_set(err, MN_E_SYNTAX,
-				  "%s:%u:1: this line has %zu fields, but the header has %zu",
-				  im->name, im->field[0].line, im->n_fields, im->n_header);
+	size_t i = 0;
+
+	result->left_out++;
+	while (i < result->n_reasons && strcmp(result->reasons[i].why, why) != 0)
+		i++;
+	if (i == MN_IMPORT_REASONS) { /* the last one stands for all that are too many */
+		snprintf(result->reasons[--i].why, sizeof(result->reasons[i].why), "others");
+	} else if (i == result->n_reasons) {
+		result->n_reasons++;
+		result->reasons[i].rows = 0;
+		snprintf(result->reasons[i].why, sizeof(result->reasons[i].why), "%.31s", why);
+	}
+	result->reasons[i].rows++;
+}
+
+/* 1: *row is to be stored; 0: it was counted as left out; MN_E_*. */
+static int foreign_row(struct import *im, struct mn_import_row *row, struct mn_err *err)
+{
+	const char *why = "";
+	size_t field = 0;
+	int rc = mn_calibration_row(im->format, im->field, row, &field, &why);
+
+	if (rc < 0)
+		return at_field(im, &im->field[field], rc, why, err);
+	if (rc == 0)
+		leave_out(&im->result, why);
+	return rc;
+}
+
+static int own_row(struct import *im, struct mn_import_row *row, struct mn_err *err)
+{
+	mn_import_row_init(row);
 	for (size_t i = 0; i < im->n_fields; i++) {
 		const struct column *column = im->header[i];
 		const char *why;
@@ -341,8 +338,8 @@ static int parse_row(struct import *im, struct row *row, struct mn_err *err)
 		}
 		if (im->field[i].len == 0)
 			continue;
-		why = parse_number(im->field[i].text, column->exponent, column->whole,
-				   &row->number[column->what]);
+		why = mn_import_number(im->field[i].text, column->exponent, column->whole,
+				       &row->number[column->what]);
 		if (!why && row->number[column->what] == 0 && column->what != COLD &&
 		    column->what != SRAM && column->what != FLASH)
 			why = "0 is not a figure: leave the field empty where nothing is known";
@@ -386,6 +383,21 @@ static int parse_row(struct import *im, struct row *row, struct mn_err *err)
 		return parse_layer(im, row, err);
 	}
 	return 0;
+}
+
+/* 1: *row is to be stored; 0: not; MN_E_*. */
+static int parse_row(struct import *im, struct mn_import_row *row, struct mn_err *err)
+{
+	int rc;
+
+	if (im->n_fields != im->n_header)
+		return mn_err_set(err, MN_E_SYNTAX,
+				  "%s:%u:1: this line has %zu fields, but the header has %zu",
+				  im->name, im->field[0].line, im->n_fields, im->n_header);
+	if (im->format)
+		return foreign_row(im, row, err);
+	rc = own_row(im, row, err);
+	return rc < 0 ? rc : 1;
 }
 
 static int put_session(struct import *im, int64_t rig_id, const char *source, int64_t *ret_id,
@@ -432,7 +444,7 @@ static int put_session(struct import *im, int64_t rig_id, const char *source, in
 	return rc;
 }
 
-static int put_row(struct import *im, const struct row *row, struct mn_err *err)
+static int put_row(struct import *im, const struct mn_import_row *row, struct mn_err *err)
 {
 	struct mn_rig rig = {
 		.kind = (enum mn_kind)mn_kind_parse(row->text[KIND]),
@@ -481,8 +493,11 @@ static int put_row(struct import *im, const struct row *row, struct mn_err *err)
 	m.note = row->text[NOTE];
 	m.import_hash = hash;
 	rc = mn_store_put_measurement(im->store, &m, NULL, err);
-	if (rc == 0)
+	if (rc == 0) {
 		im->result.added++;
+		im->result.excluded +=
+			row->text[EXCLUDED_LATENCY][0] || row->text[EXCLUDED_ENERGY][0];
+	}
 	return rc;
 }
 
@@ -490,7 +505,7 @@ int mn_import_text(struct mn_store *store, const char *name, char *text, size_t 
 		   struct mn_import_result *ret_result, struct mn_err *err)
 {
 	struct import im = {.store = store, .name = name};
-	struct row row;
+	struct mn_import_row row;
 	int rc;
 
 	snprintf(im.file_hash, sizeof(im.file_hash), "%016" PRIx64, fnv64(text, len));
@@ -511,7 +526,7 @@ int mn_import_text(struct mn_store *store, const char *name, char *text, size_t 
 			break;
 		im.result.rows++;
 		rc = parse_row(&im, &row, err);
-		if (rc == 0)
+		if (rc > 0)
 			rc = put_row(&im, &row, err);
 		if (rc < 0)
 			break;

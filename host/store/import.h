@@ -33,15 +33,30 @@
  * The whole file goes in, or nothing of it. A row that was imported before (equal in every value,
  * however it is written) is not imported again. A corrected row is a new one; of rows with the same
  * board, layer or model, kernels and source, later stages use the newest.
+ *
+ * Three tables of measured layers that others published are taken as they are, recognised by their
+ * whole header (host/store/calibration.c): one-op benchmarks in DWT cycles, layer sweeps in us, and
+ * layers with energy. Their rows are `published`, keep their source and the board's name as
+ * published; a layer that our own count disagrees with, a flagged row and a figure of 0 go in as
+ * excluded with that reason; a row that is no layer of ours (QUANTIZE) is counted in left_out.
  */
 #ifndef MN_IMPORT_H
 #define MN_IMPORT_H
 
 #include "store.h"
 
+enum { MN_IMPORT_REASONS = 8 };
+
 struct mn_import_result {
-	uint64_t rows;  /* in the file */
-	uint64_t added; /* the others were there already */
+	uint64_t rows;     /* in the file */
+	uint64_t added;    /* the others were there already, or left out */
+	uint64_t excluded; /* of those added: in the store, but some figure stays out of fits */
+	uint64_t left_out; /* not stored: no layer that can be expressed */
+	struct {
+		char why[32]; /* "QUANTIZE" */
+		uint64_t rows;
+	} reasons[MN_IMPORT_REASONS]; /* of left_out */
+	size_t n_reasons;
 };
 
 /* MN_E_SYNTAX, MN_E_INVALID, MN_E_OVERFLOW: "FILE:LINE:COLUMN: sentence"; MN_E_NOTFOUND, MN_E_PERM,

@@ -56,7 +56,7 @@ static void assert_refused(const char *text, const char *place, int code, const 
 {
 	int64_t before = count("SELECT count(*) FROM measurement"),
 		rigs = count("SELECT count(*) FROM rig");
-	struct mn_import_result result = {77, 77};
+	struct mn_import_result result = {.rows = 77, .added = 77};
 	struct mn_err err = {0};
 	char where[64];
 
@@ -400,6 +400,103 @@ static void every_published_file(void **state)
 	assert_int_equal(count("SELECT count(*) FROM rig WHERE kind <> 'published'"), 0);
 }
 
+#define BENCH_HEADER                                                                               \
+	"board,cpu,freq_MHz,kernel_lib,op,in_h,in_w,in_c,out_h,out_w,out_c,k_h,k_w,stride_h,"      \
+	"stride_w,dilation,padding,activation,macs,op_cycles,invoke_cycles,arena_bytes,"           \
+	"tflite_bytes,source\n"
+#define SWEEP_HEADER                                                                               \
+	"board,cpu,freq_MHz,sweep,model,kernels,layer_idx,op,in_h,in_w,in_c,out_h,out_w,out_c,"    \
+	"k_h,k_w,stride,padding,macs,latency_us,latency_std_us,model_latency_ms,model_power_mW,"   \
+	"model_energy_mJ,source,cycles_per_mac,flag\n"
+#define ENERGY_HEADER                                                                              \
+	"board,cpu,freq_MHz,model,dtype,kernels,opt,layer_idx,op,in_shape,out_shape,kernel,"       \
+	"stride,padding,macs,latency_ms,latency_std_ms,current_mA,power_mW,energy_uJ,"             \
+	"energy_std_uJ,note,source\n"
+
+static void tables_of_others(void **state)
+{
+	struct mn_import_result result = {0};
+	struct mn_err err = {0};
+
+	(void)state;
+	assert_imports(BENCH_HEADER "B,M4,180,\"K, 1\",CONV_2D,8,6,2,4,6,5,3,1,2,1,1,same,relu,720,"
+				    "18000,0,0,0,src\n"
+				    "B,M4,180,\"K, 1\",ADD,8,6,2,8,6,2,,,1,1,1,,,0,900,0,0,0,src\n",
+		       2, 2);
+	assert_int_equal(
+		count("SELECT count(*) FROM measurement m JOIN session s ON s.id = m.session_id"
+		      " JOIN rig r ON r.id = s.rig_id JOIN probe p ON p.id = m.probe_id"
+		      " JOIN layer l ON l.id = p.layer_id WHERE r.board = 'B' AND"
+		      " r.kind = 'published' AND r.clock_set_hz = 180000000 AND s.source = 'src'"
+		      " AND p.kernels = 'K, 1' AND m.cycles = 18000 AND l.text ="
+		      " 'conv_2d in=1x8x6x2 out_c=5 kernel=3x1 stride=2x1 dilation=1x1"
+		      " padding=same act=relu bias=1'"),
+		1);
+	/* Another count than ours, and a flag: in, and out of fits. */
+	if (import(SWEEP_HEADER
+		   "B,M4,80,s,m1,K,1,FULLY_CONNECTED,1,1,40,1,1,7,1,1,1,,280,50.5,0,0,0,0,src,1,\n"
+		   "B,M4,80,s,m1,K,2,FULLY_CONNECTED,1,1,40,1,1,7,1,1,1,,280,50.5,0,0,0,0,src,1,"
+		   "overflow\n"
+		   "B,M4,80,s,m1,K,3,DEPTHWISE_CONV_2D,9,9,4,9,9,8,3,3,1,SAME,1,3,0,0,0,0,src,1,\n",
+		   &result, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(result.added, 3);
+	assert_int_equal(result.excluded, 2);
+	assert_int_equal(count("SELECT count(*) FROM measurement WHERE latency_ns = 50500"), 2);
+	assert_int_equal(count("SELECT count(*) FROM measurement WHERE excluded_latency LIKE"
+			       " '%overflow%'"),
+			 1);
+	assert_int_equal(count("SELECT count(*) FROM measurement WHERE excluded_latency LIKE"
+			       " '%9x9x8, 1 MACs: by our count 9x9x8, 5832'"),
+			 1);
+	/* What is no layer of ours is counted. */
+	if (import(ENERGY_HEADER
+		   "B,M7,216,n,int8,K,-O3,0,QUANTIZE,1x4x4x1,1x4x4x1,,,,0,1,0,1,1,1,0,,src\n"
+		   "B,M7,216,n,int8,K,-O3,1,,,,,,,,1,0,1,1,1,0,,src\n"
+		   "B,M7,216,n,float,K,-O3,2,SOFTMAX,1x10,1x10,,,,0,1,0,1,1,1,0,,src\n"
+		   "B,M7,216,n,int8,K,-O3,3,AVERAGE_POOL_2D,1x4x4x3,1x2x2x3,2x2,2x2,VALID,0,0.5,0,"
+		   "1,200,100.5,0,,src\n"
+		   "B,M7,216,n,int8,K,-O3,4,SOFTMAX,1x10,1x10,,,,0,0.0,0,1,200,0.0,0,,src\n",
+		   &result, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(result.rows, 5);
+	assert_int_equal(result.added, 2);
+	assert_int_equal(result.left_out, 3);
+	assert_int_equal(result.n_reasons, 3);
+	assert_string_equal(result.reasons[0].why, "QUANTIZE");
+	assert_string_equal(result.reasons[1].why, "rows without an op");
+	assert_string_equal(result.reasons[2].why, "float");
+	assert_int_equal(count("SELECT count(*) FROM measurement WHERE energy_nJ = 100500 AND"
+			       " latency_ns = 500000 AND power_uW = 200000 AND note ="
+			       " 'layer 3 of n'"),
+			 1);
+	assert_int_equal(count("SELECT count(*) FROM measurement WHERE latency_ns IS NULL AND"
+			       " excluded_latency LIKE '%as 0%' AND excluded_energy <> ''"),
+			 1);
+}
+
+static void tables_of_others_with_faults(void **state)
+{
+	(void)state;
+	assert_refused(BENCH_HEADER "B,M4,180,K,CONV_2D,8,x,2,4,6,5,3,1,2,1,1,same,relu,720,1,0,0,"
+				    "0,src\n",
+		       "2:22", MN_E_INVALID, "no number");
+	assert_refused(BENCH_HEADER "B,M4,180,K,CONV_2D,8,6,2,4,6,5,3,1,2,1,1,sane,relu,720,1,0,0,"
+				    "0,src\n",
+		       "2:42", MN_E_INVALID, "SAME or VALID");
+	assert_refused(BENCH_HEADER "B,M4,180,K,CONV_2D,8,6,2,4,6,5,3,0,2,1,1,same,relu,720,1,0,0,"
+				    "0,src\n",
+		       "2:12", MN_E_INVALID, "kernel");
+	assert_refused(BENCH_HEADER "B,M4,180,K,ADD,8,6,2,8,6,2,,,1,1,1,,,0,900,0,0,0,\n", "2:50",
+		       MN_E_INVALID, "empty");
+	assert_refused(BENCH_HEADER "B,M4\n", "2:1", MN_E_SYNTAX, "2 fields");
+	assert_refused(ENERGY_HEADER
+		       "B,M7,216,n,int8,K,-O3,0,ADD,1x4x4x1x1,1x4,,,,0,1,0,1,1,1,0,,src\n",
+		       "2:29", MN_E_INVALID, "shape");
+	/* One column short of a known table is our own format, and says so. */
+	assert_refused("board,cpu,freq_MHz\n", "1:11", MN_E_SYNTAX, "no column named");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -414,6 +511,8 @@ int main(void)
 		T(files_that_cannot_be_read),
 		T(the_published_figures),
 		T(every_published_file),
+		T(tables_of_others),
+		T(tables_of_others_with_faults),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
