@@ -488,7 +488,7 @@ static int write_script(FILE *f, const struct plot *p, int png)
 	      " plot; the data are inline: gnuplot THIS_FILE draws it again\n",
 	      f);
 	fprintf(f, "set terminal %s size %d,800 enhanced font 'sans,12' background rgb 'white'\n",
-		png ? "pngcairo" : "svg", n_panels == 2 ? 1500 : 1000);
+		png ? "pngcairo" : "svg", n_panels == 2 ? 1640 : 1000);
 	fputs("set output ", f);
 	quoted(f, p->options->out);
 	fputs("\nset encoding utf8\nset logscale xy\n"
