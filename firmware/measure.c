@@ -22,6 +22,7 @@ struct window {
 	int status;       /* of the last repetition */
 	uint64_t cycles;
 	uint32_t micros;
+	uint32_t warmup; /* repetitions before a marked window */
 };
 
 static int run_nothing(const struct mn_kernel_args *args)
@@ -132,6 +133,13 @@ static void window_run(struct window *w)
 
 static void window_marked(struct window *w, uint32_t reps, uint32_t *values)
 {
+	uint32_t scratch;
+
+	/* Not even the code between two windows may tell: it computes with times, so its branches
+	 * vary. */
+	mn_board_caches_invalidate();
+	for (uint32_t i = 0; i < w->warmup; i++)
+		time_reps(w, &scratch, 1);
 	w->reps = reps;
 	w->values = values;
 	mn_board_marker(1);
@@ -222,27 +230,26 @@ static int bind(const struct mn_rec_probe *probe, const struct mn_program *progr
 	return r;
 }
 
+/* Of both windows. At one place, as is the step of a single layer, so that a figure does not depend
+ * on where in its batch a probe stands. */
+static uint32_t stamps[3 * MN_MEASURE_REPS_MAX];
+
 static int measure(const struct mn_rec_probe *probe, const struct mn_exec *exec, uint32_t *values,
 		   struct mn_msg_result *result)
 {
 	const struct mn_kernel *kernel;
-	struct window w = {.exec = exec, .cold = probe->mode & MN_PROBE_COLD};
-	uint32_t n = probe->reps, crc, scratch;
+	struct window w = {
+		.exec = exec, .cold = probe->mode & MN_PROBE_COLD, .warmup = probe->warmup};
+	uint32_t n = probe->reps, crc;
 	uint64_t sum = 0;
 	int r;
 
 	mn_exec_fill(exec);
 	mn_exec_args(exec, 0, &w.quant, &w.args, &kernel);
 	w.run = kernel->run;
+	mn_board_caches_invalidate();
 	result->overhead_cycles = overhead(&w);
-	for (uint32_t i = 0; i < probe->warmup; i++) {
-		w.reps = 1;
-		w.values = &scratch;
-		window_run(&w);
-		if (w.status)
-			return w.status;
-	}
-	window_marked(&w, n, values);
+	window_marked(&w, n, stamps);
 	if (w.status)
 		return w.status;
 	result->n_cycles = w.cycles;
@@ -250,7 +257,7 @@ static int measure(const struct mn_rec_probe *probe, const struct mn_exec *exec,
 	r = output_crc(exec, &result->output_crc);
 	if (r)
 		return r;
-	window_marked(&w, 2 * n, values + n);
+	window_marked(&w, 2 * n, stamps + n);
 	result->n2_cycles = w.cycles;
 	result->n2_micros = w.micros;
 	r = output_crc(exec, &crc);
@@ -258,8 +265,10 @@ static int measure(const struct mn_rec_probe *probe, const struct mn_exec *exec,
 		return r;
 	if (crc != result->output_crc)
 		return MN_E_CRC;
-	for (uint32_t i = 0; i < 3 * n; i++)
+	for (uint32_t i = 0; i < 3 * n; i++) {
+		values[i] = stamps[i];
 		sum += values[i];
+	}
 	if (sum == result->n_cycles + result->n2_cycles) {
 		result->rep_cycles = (const uint8_t *)values;
 		result->rep_cycles_len = (uint16_t)(3 * n * sizeof(values[0]));
@@ -275,15 +284,21 @@ static int measure(const struct mn_rec_probe *probe, const struct mn_exec *exec,
 void mn_measure_probe(const struct mn_rec_probe *probe, const struct mn_program *program,
 		      uint32_t *values, struct mn_msg_result *result)
 {
+	struct mn_program single = *program;
 	struct mn_exec exec;
+	struct mn_step step;
 
+	if (program->n_steps == 1) {
+		step = program->steps[0];
+		single.steps = &step;
+	}
 	*result = (struct mn_msg_result){
 		.tag = probe->tag,
 		.kernels = probe->kernels,
 		.mode = probe->mode,
 		.reps = probe->reps,
 	};
-	result->status = bind(probe, program, &exec, result);
+	result->status = bind(probe, &single, &exec, result);
 	if (!result->status) {
 		uint32_t irq = mn_board_irq_off();
 

@@ -5,8 +5,8 @@
  * A window is a number of repetitions of the program with the marker pin high and interrupts off;
  * the cycle counter is read before the first repetition and after each, so that a repetition's
  * figure holds one call of the kernel and one turn of the loop. overhead_cycles is that turn with
- * an empty kernel in the same loop. A probe is warm-up, a window of N, a window of 2 N and, if
- * asked, one pass that times each step.
+ * an empty kernel in the same loop. A probe is warm-up and a window of N, warm-up and a
+ * window of 2 N and, if asked, one pass that times each step.
  *
  * One layer: its pointers are bound before the window. A program of several steps binds each step
  * right before its kernel, inside the figure; the overhead is then one repetition that binds every
@@ -15,6 +15,10 @@
  * Cold: the caches are written back and invalidated before each repetition, outside what is timed;
  * the window's cycles and microseconds are the sums of its repetitions. The marker stays high
  * throughout.
+ *
+ * Each window begins, before its warm-up, with the caches and the branch predictor emptied, and
+ * what is written while time is taken lies at fixed addresses: figures depend on the probe alone,
+ * not on what ran before it, where in a batch it stands, or the phase of a timer.
  *
  * Outputs: a single layer never overwrites its input, so the CRC is that of the last repetition's
  * output. Programs may reuse their input's place, so after each window the input is filled again

@@ -162,10 +162,15 @@ void mn_l1_invalidate_all(struct mn_l1 *l1)
 	}
 }
 
+void mn_l1_restart(struct mn_l1 *l1)
+{
+	l1->lfsr = l1->seed;
+}
+
 void mn_l1_clear(struct mn_l1 *l1)
 {
 	mn_l1_invalidate_all(l1);
-	l1->lfsr = l1->seed;
+	mn_l1_restart(l1);
 }
 
 static uint32_t l1_find(const struct mn_l1 *l1, uint32_t addr)

@@ -22,7 +22,8 @@ struct mn_l1;
 /* bytes = sets * ways * line_bytes, all powers of two. NULL if not, or out of memory. */
 struct mn_l1 *mn_l1_new(uint32_t bytes, uint32_t ways, uint32_t line_bytes, uint32_t seed);
 void mn_l1_free(struct mn_l1 *l1);
-void mn_l1_clear(struct mn_l1 *l1); /* and the replacement's seed starts over */
+void mn_l1_clear(struct mn_l1 *l1);   /* and the replacement's seed starts over */
+void mn_l1_restart(struct mn_l1 *l1); /* only the replacement's seed */
 void mn_l1_invalidate_all(struct mn_l1 *l1);
 /* 1 if addr's line is there; dirty marks it written. */
 int mn_l1_hit(struct mn_l1 *l1, uint32_t addr, int dirty);

@@ -837,7 +837,11 @@ static void m7_maintain(struct mn_cycles *m, enum mn_maintain op, uint32_t arg)
 
 	switch (op) {
 	case MN_MAINTAIN_I_ALL: {
-		mn_l1_invalidate_all(s->l1_i);
+		mn_l1_clear(s->l1_i);
+		/* The manuals do not say what the pseudo-random replacement starts from. Here it
+		 * starts over when everything is invalidated, so that a program can make its
+		 * figures repeatable. */
+		mn_l1_restart(s->l1_d);
 		s->line_now = NO_CHUNK;
 		break;
 	}
