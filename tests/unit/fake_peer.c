@@ -338,13 +338,17 @@ void fake_peer_tick(struct fake_peer *f, int64_t now_us)
 		f->baud_open = 0;
 	}
 	while (f->running && !f->faulted && now_us >= f->busy_until) {
-		if (f->reset_at && f->started == (uint32_t)f->reset_at) {
+		uint64_t tag = f->tags[f->running - 1];
+
+		if ((f->reset_at && f->started == (uint32_t)f->reset_at) ||
+		    (f->reset_tag && tag == (uint64_t)f->reset_tag)) {
 			f->reset_at = 0;
 			f->resets++;
 			power_on(f);
 			return;
 		}
-		if (f->fault_at && f->started == (uint32_t)f->fault_at) {
+		if ((f->fault_at && f->started == (uint32_t)f->fault_at) ||
+		    (f->fault_tag && tag == (uint64_t)f->fault_tag)) {
 			f->faulted = 1;
 			emit_fault(f);
 			return;

@@ -25,6 +25,8 @@ struct fake_peer {
 	int hang_at;         /* … or is silent for hang_us and then goes on */
 	int64_t hang_us;
 	uint32_t results_max; /* results that fit into a batch; 0: all */
+	int fault_tag;        /* it faults whenever it runs the probe with this tag */
+	int reset_tag;        /* … or resets */
 	int refuse_at;        /* the nth probe is refused: MN_E_TOO_BIG, need 1000, have 500 */
 	double clock_factor;  /* of PONG.cycles against the time that passes; 0: 1 */
 

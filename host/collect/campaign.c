@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+#include "campaign.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "progress.h"
+#include "rig.h"
+
+#define PROGRESS_US 500000
+
+struct campaign;
+
+/* One board of the campaign. */
+struct board {
+	struct campaign *campaign;
+	const struct mn_target *target;
+	int64_t rig_id, session_id; /* 0: none yet */
+	uint32_t uid[3];
+	struct mn_task *tasks;
+	size_t n_tasks;
+	size_t known, measured, failed, again, refused;
+};
+
+struct campaign {
+	const struct mn_campaign_config *config;
+	struct mn_store *store;
+	struct board *boards;
+	struct mn_runner **runners;
+	size_t n;
+	struct mn_progress progress;
+	int failed; /* the store: stop everything */
+	struct mn_err err;
+};
+
+/* An error of the store ends the campaign, not only the board. */
+static int store_failed(struct board *board, int code, const struct mn_err *err)
+{
+	if (!board->campaign->failed) {
+		board->campaign->failed = code;
+		board->campaign->err = *err;
+	}
+	return code;
+}
+
+#define SETS_MAX 16
+
+/* The kernel sets of a board, in its order. */
+struct sets {
+	const struct mn_kernel_set *set[SETS_MAX]; /* NULL: one that this mnchar does not know */
+	char id[SETS_MAX][128];
+	uint8_t n;
+};
+
+static void list_sets(const struct mn_msg_hello *hello, struct sets *sets)
+{
+	char ids[sizeof(hello->kernels)], *rest = ids, *id;
+
+	sets->n = 0;
+	memcpy(ids, hello->kernels, sizeof(ids));
+	while ((id = strsep(&rest, ";")) && sets->n < SETS_MAX) {
+		snprintf(sets->id[sets->n], sizeof(sets->id[0]), "%s", id);
+		sets->set[sets->n++] = mn_kernel_set_find(id);
+	}
+}
+
+/* Does a kernels id ("mnchar/1/dsp") answer to that name: itself, its variant, "all", or "" for the
+ * first? */
+static int is_wanted(const char *wanted, const char *id, uint8_t index)
+{
+	const char *slash = strrchr(id, '/');
+
+	return !strcmp(wanted, "all") || !strcmp(wanted, id) ||
+	       (slash && !strcmp(wanted, slash + 1)) || (!*wanted && index == 0);
+}
+
+/* Append a probe with one kernel set as a task, unless the store has it already. */
+static int plan_task(struct board *board, const struct mn_sweep_probe *probe,
+		     const struct mn_kernel_set *set, uint8_t index, struct mn_err *err)
+{
+	struct mn_task *task = &board->tasks[board->n_tasks];
+	struct mn_probe row = {
+		.layer = &probe->layer,
+		.ops = -1,
+		.kernels = set->id,
+		.cold = probe->cold,
+		.warmup = probe->warmup,
+		.reps = probe->reps,
+		.seed = probe->seed,
+	};
+	int ret;
+
+	*task = (struct mn_task){
+		.layer = probe->layer,
+		.set = set,
+		.kernels = index,
+		.cold = probe->cold,
+		.warmup = probe->warmup,
+		.reps = probe->reps,
+		.seed = probe->seed,
+	};
+	ret = mn_store_put_probe(board->campaign->store, &row, &task->probe_id, err);
+	if (ret)
+		return ret;
+	ret = mn_store_probe_done(board->campaign->store, board->rig_id, task->probe_id, err);
+	if (ret < 0)
+		return ret;
+	if (ret) {
+		board->known++;
+		return 0;
+	}
+	task->cycles = mn_task_cycles(task);
+	board->n_tasks++;
+	return 0;
+}
+
+/* A probe with every kernel set of the board that is asked for. */
+static int plan_probe(struct board *board, const struct mn_sweep_probe *probe,
+		      const struct sets *sets, struct mn_err *err)
+{
+	const char *wanted = board->campaign->config->kernels;
+	int found = 0, ret;
+
+	if (!wanted)
+		wanted = probe->kernels;
+	for (uint8_t i = 0; i < sets->n; i++) {
+		if (!is_wanted(wanted, sets->id[i], i))
+			continue;
+		if (!sets->set[i])
+			return mn_err_set(err, MN_E_VERSION,
+					  "the board's kernels %s are not known to mnchar %s: "
+					  "flash the image "
+					  "of this version (mnchar flash)",
+					  sets->id[i], MNCHAR_VERSION);
+		ret = plan_task(board, probe, sets->set[i], i, err);
+		if (ret)
+			return ret;
+		found = 1;
+	}
+	if (!found)
+		return mn_err_set(err, MN_E_NOTFOUND, "the board has no kernels '%s'", wanted);
+	return 0;
+}
+
+static int by_probe(const void *a, const void *b)
+{
+	const struct mn_task *p = *(struct mn_task *const *)a, *q = *(struct mn_task *const *)b;
+
+	if (p->probe_id != q->probe_id)
+		return p->probe_id < q->probe_id ? -1 : 1;
+	return p < q ? -1 : p > q;
+}
+
+/* With --kernels, probes of the sweep that differed in nothing else are the same: keep the first.
+ */
+static int drop_equals(struct board *board, struct mn_err *err)
+{
+	struct mn_task **order = calloc(board->n_tasks + 1, sizeof(struct mn_task *));
+	size_t n = 0;
+
+	if (!order)
+		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < board->n_tasks; i++)
+		order[i] = &board->tasks[i];
+	qsort(order, board->n_tasks, sizeof(*order), by_probe);
+	for (size_t i = 1; i < board->n_tasks; i++)
+		if (order[i]->probe_id == order[i - 1]->probe_id)
+			order[i]->done = 1;
+	free(order);
+	for (size_t i = 0; i < board->n_tasks; i++)
+		if (!board->tasks[i].done)
+			board->tasks[n++] = board->tasks[i];
+	board->n_tasks = n;
+	return 0;
+}
+
+/* The rig, its session, and what is still to be measured on it: one transaction. */
+static int begin(struct board *board, const struct mn_msg_hello *hello, double host_hz,
+		 struct mn_err *err)
+{
+	struct mn_store *store = board->campaign->store;
+	const struct mn_sweep *sweep = board->campaign->config->sweep;
+	struct mn_rig_text text;
+	char hash[17];
+	struct mn_session session = {
+		.sweep = sweep->name,
+		.sweep_hash = hash,
+		.version = MNCHAR_VERSION,
+		.link = board->target->link,
+	};
+	struct sets sets;
+	int ret;
+
+	list_sets(hello, &sets);
+	board->tasks = calloc((size_t)sweep->n_probes * sets.n + 1, sizeof(*board->tasks));
+	if (!board->tasks)
+		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	snprintf(hash, sizeof(hash), "%016" PRIx64, sweep->hash);
+	mn_rig_from_hello(hello, board->target->model, &text);
+	/* HSI: the board has nothing to measure itself against; this computer has. To 1 kHz, which
+	 * is more than it knows. */
+	if (!text.rig.clock_measured_hz && host_hz > 0)
+		text.rig.clock_measured_hz = (int64_t)(host_hz / 1000 + 0.5) * 1000;
+	ret = mn_store_begin(store, err);
+	if (ret)
+		return store_failed(board, ret, err);
+	ret = mn_store_put_rig(store, &text.rig, &board->rig_id, err);
+	session.rig_id = board->rig_id;
+	if (!ret)
+		ret = mn_store_begin_session(store, &session, &board->session_id, err);
+	if (ret)
+		goto fail;
+	for (uint32_t i = 0; i < sweep->n_probes; i++) {
+		ret = plan_probe(board, &sweep->probes[i], &sets, err);
+		if (ret == MN_E_VERSION || ret == MN_E_NOTFOUND) {
+			/* This board's kernels, not the store. */
+			mn_store_rollback(store);
+			board->session_id = 0;
+			return ret;
+		}
+		if (ret)
+			goto fail;
+	}
+	ret = mn_store_commit(store, err);
+	if (ret)
+		goto fail;
+	return drop_equals(board, err);
+fail:
+	mn_store_rollback(store);
+	board->session_id = 0;
+	return store_failed(board, ret, err);
+}
+
+static int on_hello(struct mn_runner *runner, const struct mn_msg_hello *hello, double host_hz,
+		    int first, void *arg, struct mn_err *err)
+{
+	struct board *board = arg;
+	size_t limit = board->campaign->config->limit, n;
+	int ret;
+
+	if (!first) {
+		if (memcmp(board->uid, (uint32_t[]){hello->uid0, hello->uid1, hello->uid2},
+			   sizeof(board->uid)))
+			return mn_err_set(err, MN_E_PROTOCOL,
+					  "another board answers on this link now");
+		return 0;
+	}
+	board->uid[0] = hello->uid0;
+	board->uid[1] = hello->uid1;
+	board->uid[2] = hello->uid2;
+	ret = begin(board, hello, host_hz, err);
+	if (ret)
+		return ret;
+	n = board->n_tasks;
+	mn_runner_set_tasks(runner, board->tasks, limit && limit < n ? limit : n);
+	return 0;
+}
+
+static int on_result(struct mn_runner *runner, struct mn_task *task,
+		     const struct mn_msg_result *result, void *arg, struct mn_err *err)
+{
+	struct board *board = arg;
+	struct mn_measurement row;
+	uint32_t reps[MN_WIRE_PAYLOAD_MAX / 4];
+	int64_t id;
+	int ret;
+
+	(void)runner;
+	for (uint32_t i = 0; i < result->rep_cycles_len / 4u; i++)
+		reps[i] = mn_get_le32(result->rep_cycles + 4 * i);
+	mn_measurement_init(&row);
+	row.session_id = board->session_id;
+	row.probe_id = task->probe_id;
+	row.n_cycles = (int64_t)result->n_cycles;
+	row.n2_cycles = (int64_t)result->n2_cycles;
+	row.n_micros = result->n_micros;
+	row.n2_micros = result->n2_micros;
+	row.overhead_cycles = result->overhead_cycles;
+	row.output_crc = result->output_crc;
+	row.rep_cycles = reps;
+	row.n_reps = result->rep_cycles_len / 4u;
+	ret = mn_store_put_measurement(board->campaign->store, &row, &id, err);
+	if (ret)
+		return store_failed(board, ret, err);
+	board->measured++;
+	return 0;
+}
+
+static int on_failure(struct mn_runner *runner, struct mn_task *task, int code, const char *reason,
+		      int retry, void *arg, struct mn_err *err)
+{
+	struct board *board = arg;
+	char layer[MN_LAYER_TEXT_MAX] = "", text[1024];
+	int ret = mn_store_put_failure(board->campaign->store, board->session_id, task->probe_id,
+				       code, reason, retry, err);
+
+	if (ret)
+		return store_failed(board, ret, err);
+	/* What does not fit a board is a fact about it; the rest is worth a line now. */
+	if (code == MN_E_TOO_BIG) {
+		board->refused++;
+		return 0;
+	}
+	board->failed++;
+	board->again += retry ? 1 : 0;
+	(void)mn_layer_format(&task->layer, layer, sizeof(layer));
+	snprintf(text, sizeof(text), "failed: %s (%s): %s", layer, task->set->id, reason);
+	mn_progress_note(&board->campaign->progress, mn_runner_name(runner), text);
+	return 0;
+}
+
+static void on_note(struct mn_runner *runner, const char *text, void *arg)
+{
+	struct board *board = arg;
+
+	mn_progress_note(&board->campaign->progress, mn_runner_name(runner), text);
+}
+
+static const struct mn_runner_calls calls = {on_hello, on_result, on_failure, on_note};
+
+static void on_progress(struct mn_runner *const *runners, size_t n, int64_t now_us, void *arg)
+{
+	struct campaign *c = arg;
+
+	mn_progress_show(&c->progress, runners, n, now_us);
+}
+
+static int is_stopped(void *arg)
+{
+	const struct campaign *c = arg;
+
+	return c->failed != 0;
+}
+
+/* Batch numbers that no earlier host has used, in all likelihood. */
+static uint32_t random_batch(void)
+{
+	uint32_t x;
+
+	if (getrandom(&x, sizeof(x), GRND_NONBLOCK) != (ssize_t)sizeof(x))
+		x = (uint32_t)time(NULL) * 2654435761u;
+	return x;
+}
+
+/* Close the session of a board and count it. */
+static int end_board(struct campaign *c, size_t i, struct mn_campaign_outcome *out)
+{
+	static const char *const names[] = {
+		[MN_RUNNER_BUSY] = "interrupted",
+		[MN_RUNNER_DONE] = "done",
+		[MN_RUNNER_LOST] = "lost",
+		[MN_RUNNER_FAILED] = "failed",
+		[MN_RUNNER_INTERRUPTED] = "interrupted",
+	};
+	struct board *board = &c->boards[i];
+	enum mn_runner_status status = mn_runner_status(c->runners[i]);
+	struct mn_runner_progress p;
+	struct mn_err err;
+
+	mn_runner_progress(c->runners[i], 0, &p);
+	out->measured += board->measured;
+	out->failed += board->failed;
+	out->again += board->again;
+	out->refused += board->refused;
+	out->known += board->known;
+	out->open += p.total - p.done;
+	if (status == MN_RUNNER_DONE)
+		out->boards_done++;
+	else if (status == MN_RUNNER_LOST)
+		out->boards_lost++;
+	else if (status == MN_RUNNER_FAILED)
+		out->boards_failed++;
+	if (!c->failed && (status == MN_RUNNER_LOST || status == MN_RUNNER_FAILED))
+		mn_progress_note(&c->progress, mn_runner_name(c->runners[i]),
+				 mn_runner_error(c->runners[i])->msg);
+	/* After an error of the store its session stays without an end, as after a kill. */
+	if (!board->session_id || c->failed)
+		return 0;
+	if (mn_store_end_session(c->store, board->session_id, names[status], &err)) {
+		c->failed = err.code;
+		c->err = err;
+	}
+	return c->failed;
+}
+
+int mn_campaign_run(const struct mn_campaign_config *config, const struct mn_target *targets,
+		    size_t n_targets, struct mn_campaign_outcome *ret, struct mn_err *err)
+{
+	struct campaign c = {.config = config, .store = config->store, .n = n_targets};
+	struct mn_loop_config loop = {on_progress, is_stopped, PROGRESS_US, &c};
+	int code = MN_E_NOMEM, signals = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	c.progress.mode = (enum mn_progress_mode)config->progress;
+	c.boards = calloc(n_targets + 1, sizeof(*c.boards));
+	c.runners = calloc(n_targets + 1, sizeof(*c.runners));
+	if (!c.boards || !c.runners)
+		goto nomem;
+	for (size_t i = 0; i < n_targets; i++) {
+		const struct mn_runner_config runner = {
+			.name = targets[i].name,
+			.link = targets[i].link,
+			.wait_for_virtual = targets[i].virt,
+			.baud = config->baud,
+			.batch_first = random_batch(),
+			.calls = &calls,
+			.arg = &c.boards[i],
+		};
+
+		c.boards[i].campaign = &c;
+		c.boards[i].target = &targets[i];
+		if (mn_runner_new(&runner, &c.runners[i]))
+			goto nomem;
+	}
+	code = mn_loop_run(c.runners, n_targets, &loop, &signals, err);
+	mn_progress_end(&c.progress);
+	for (size_t i = 0; i < n_targets; i++)
+		(void)end_board(&c, i, ret);
+	ret->interrupted = signals > 0;
+	if (!code && c.failed) {
+		if (err)
+			*err = c.err;
+		code = c.failed;
+	}
+	goto out;
+nomem:
+	mn_err_set(err, MN_E_NOMEM, "out of memory");
+out:
+	for (size_t i = 0; i < n_targets && c.runners; i++)
+		mn_runner_free(c.runners[i]);
+	for (size_t i = 0; i < n_targets && c.boards; i++)
+		free(c.boards[i].tasks);
+	free(c.runners);
+	free(c.boards);
+	return code;
+}
