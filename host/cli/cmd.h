@@ -25,6 +25,9 @@
 
 /* In the order in which help shows them. verb, one line of help */
 #define MN_VERB_TABLE(X)                                                                           \
+	X(boards, "list the boards that are plugged in, and the virtual ones")                     \
+	X(flash, "write the sweep firmware to a board")                                            \
+	X(collect, "measure a sweep on boards, into the database")                                 \
 	X(import, "put figures from elsewhere (CSV) into the database")                            \
 	X(fit, "fit cost models to what was measured")                                             \
 	X(query, "print the fitted costs with their errors")                                       \

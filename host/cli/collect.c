@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* `mnchar collect`: measure a sweep on boards, into the store. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "campaign.h"
+#include "cmd.h"
+#include "known.h"
+#include "paths.h"
+#include "ports.h"
+#include "store.h"
+#include "sweep.h"
+#include "target.h"
+
+#define BOARDS_MAX 64
+
+struct options {
+	const char *db;
+	const char *boards[BOARDS_MAX];
+	size_t n_boards;
+	const char *sweep;
+	const char *kernels;
+	size_t limit;
+	uint32_t baud;
+	int quiet;
+};
+
+enum { KEY_KERNELS = 256, KEY_LIMIT, KEY_BAUD, KEY_LINK };
+
+static const struct argp_option options[] = {
+	{"board", 'b', "BOARD", 0,
+	 "A board: virtual-f446re, virtual-f746zg, virtual-f767zi, nucleo-f446re …, the serial "
+	 "number of "
+	 "its ST-LINK, or a link. Give it once for each board; all run at once. Without it: all "
+	 "boards that "
+	 "are plugged in",
+	 0},
+	{"link", KEY_LINK, "LINK", 0,
+	 "The same, for a link: serial:/dev/ttyACM0, tcp:HOST:PORT, unix:PATH, exec:COMMAND", 0},
+	{"sweep", 's', "SWEEP", 0, "What to measure: quick (default), full, null, or a YAML file",
+	 0},
+	{"kernels", KEY_KERNELS, "KERNELS", 0,
+	 "Run every layer with these kernels, whatever the sweep says: dsp, ref, all, or an id as "
+	 "mnchar boards shows it",
+	 0},
+	{"limit", KEY_LIMIT, "N", 0, "Measure at most N probes on each board now", 0},
+	{"baud", KEY_BAUD, "N", 0,
+	 "Rate to agree on for a serial link (default 921600; 0: stay at 115200)", 0},
+	{"quiet", 'q', NULL, 0, "No progress", 0},
+	{0},
+};
+
+static void add_board(struct options *my, const char *name, const struct argp_state *state)
+{
+	for (size_t i = 0; i < my->n_boards; i++)
+		if (!strcmp(my->boards[i], name))
+			argp_error(state, "--board %s is there twice", name);
+	if (my->n_boards == BOARDS_MAX)
+		argp_error(state, "more than %d boards", BOARDS_MAX);
+	my->boards[my->n_boards++] = name;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *my = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = my ? &my->db : NULL;
+		return 0;
+	case 'b':
+	case KEY_LINK:
+		add_board(my, arg, state);
+		return 0;
+	case 's':
+		my->sweep = arg;
+		return 0;
+	case KEY_KERNELS:
+		my->kernels = arg;
+		return 0;
+	case KEY_LIMIT:
+		my->limit = (size_t)mn_cmd_number(state, "--limit", arg, 1, 100000000);
+		return 0;
+	case KEY_BAUD:
+		my->baud = (uint32_t)mn_cmd_number(state, "--baud", arg, 0, 12000000);
+		return 0;
+	case 'q':
+		my->quiet = 1;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {{&mn_argp_db, 0, NULL, 0}, {0}};
+
+const struct argp mn_argp_collect = {
+	.options = options,
+	.parser = parse,
+	.children = children,
+	.doc = "Measure a sweep on boards and put each result into the database as it comes."
+	       "\v"
+	       "Running it again goes on where it was and measures nothing anew. ^C ends after the "
+	       "probe that is "
+	       "running; a second one at once. Numbers of virtual boards are kept apart from "
+	       "measured ones.\n"
+	       "\n"
+	       "Exit code 0: every probe has a result, or a reason why it has none that lies in "
+	       "the layer and the "
+	       "board (it does not fit); 1: a board could not be used, or a probe failed; 3: "
+	       "probes are left "
+	       "open, run it again; 130: interrupted.\n"
+	       "\n"
+	       "Example: mnchar collect --board virtual-f446re --sweep quick --db my.db",
+};
+
+/* All ST-LINKs that are plugged in, or the error that says what else there is. */
+static int default_boards(struct options *my, struct mn_port **ret_ports, size_t *ret_n,
+			  struct mn_err *err)
+{
+	int ret = mn_ports_list(ret_ports, ret_n, err);
+	char list[256] = "";
+	size_t used = 0;
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < *ret_n && my->n_boards < BOARDS_MAX; i++)
+		if ((*ret_ports)[i].is_stlink)
+			my->boards[my->n_boards++] = (*ret_ports)[i].path;
+	if (my->n_boards)
+		return 0;
+	for (const struct mn_known_board *k = mn_known_boards; k->board; k++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, " --board %s", k->virt);
+	return mn_err_set(err, MN_E_NOTFOUND,
+			  "no board is plugged in; without one, take virtual boards:%s", list);
+}
+
+/* A file, or the name of one that comes with mnchar. */
+static int load_sweep(const char *name, struct mn_sweep **ret_sweep, struct mn_err *err)
+{
+	char file[256], path[4096];
+
+	if (!strpbrk(name, "/.") &&
+	    (size_t)snprintf(file, sizeof(file), "%s.yaml", name) < sizeof(file) &&
+	    !mn_path(MN_DIR_SWEEPS, file, path, sizeof(path), NULL))
+		return mn_sweep_load(path, ret_sweep, err);
+	return mn_sweep_load(name, ret_sweep, err);
+}
+
+static int print_outcome(const struct mn_campaign_outcome *o, const char *db)
+{
+	fprintf(stderr, "mnchar: %zu measured", o->measured);
+	if (o->known)
+		fprintf(stderr, ", %zu were there already", o->known);
+	if (o->refused)
+		fprintf(stderr, ", %zu do not fit their board", o->refused);
+	if (o->failed)
+		fprintf(stderr, ", %zu failed", o->failed);
+	if (o->open)
+		fprintf(stderr, ", %zu left open", o->open);
+	fprintf(stderr, " (%s)\n", db);
+	if (o->interrupted)
+		return MN_EXIT_INTERRUPTED;
+	if (o->boards_failed)
+		return MN_EXIT_FAILED;
+	if (o->open || o->again || o->boards_lost)
+		return MN_EXIT_INCOMPLETE;
+	return o->failed ? MN_EXIT_FAILED : MN_EXIT_OK;
+}
+
+int mn_cmd_collect(int argc, char **argv)
+{
+	struct options my = {.sweep = "quick", .baud = 921600};
+	struct mn_target targets[BOARDS_MAX] = {0};
+	struct mn_campaign_config config = {0};
+	struct mn_campaign_outcome outcome;
+	struct mn_store *store = NULL;
+	struct mn_sweep *sweep = NULL;
+	struct mn_port *ports = NULL;
+	struct mn_err err = {0};
+	size_t n_ports = 0, n = 0;
+	char schema[4096];
+	int ret;
+
+	argp_parse(&mn_argp_collect, argc, argv, 0, NULL, &my);
+	/* A reader of stderr that goes away must not end the measuring. */
+	signal(SIGPIPE, SIG_IGN);
+	ret = load_sweep(my.sweep, &sweep, &err);
+	if (!ret && !my.n_boards)
+		ret = default_boards(&my, &ports, &n_ports, &err);
+	for (; !ret && n < my.n_boards; n++)
+		ret = mn_target_resolve(my.boards[n], &targets[n], &err);
+	if (!ret)
+		ret = mn_path(MN_DIR_SCHEMA, NULL, schema, sizeof(schema), &err);
+	if (!ret)
+		ret = mn_store_open(my.db, MN_STORE_CREATE, schema, &store, &err);
+	if (ret) {
+		ret = err.code == MN_E_NOTFOUND && !my.n_boards ? (mn_cmd_fail(&err), MN_EXIT_EMPTY)
+								: mn_cmd_fail(&err);
+		goto out;
+	}
+	config.store = store;
+	config.sweep = sweep;
+	config.kernels = my.kernels;
+	config.limit = my.limit;
+	config.baud = my.baud;
+	config.progress = my.quiet ? 0 : isatty(STDERR_FILENO) ? 2 : 1;
+	ret = mn_campaign_run(&config, targets, n, &outcome, &err);
+	ret = ret ? mn_cmd_fail(&err) : print_outcome(&outcome, my.db);
+out:
+	mn_store_close(store);
+	for (size_t i = 0; i < BOARDS_MAX; i++)
+		mn_target_clear(&targets[i]);
+	mn_ports_free(ports, n_ports);
+	mn_sweep_free(sweep);
+	return ret;
+}
