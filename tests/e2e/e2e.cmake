@@ -1,1 +1,26 @@
 # SPDX-License-Identifier: MIT
+
+# mn_e2e(NAME [TIMEOUT s]): tests/e2e/NAME.sh as test e2e_NAME. Exit 77 means skipped, with the reason printed.
+function(mn_e2e name)
+	cmake_parse_arguments(ARG "" "TIMEOUT" "" ${ARGN})
+	if(NOT ARG_TIMEOUT)
+		set(ARG_TIMEOUT 600)
+	endif()
+	add_test(NAME e2e_${name} COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/e2e/${name}.sh
+		WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+	set_tests_properties(e2e_${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${ARG_TIMEOUT}
+		LABELS e2e
+		ENVIRONMENT "MNCHAR_SOURCE_DIR=${CMAKE_SOURCE_DIR};MNCHAR_BUILD_DIR=${CMAKE_BINARY_DIR}")
+endfunction()
+
+# Reads a database for the scripts.
+add_executable(rows e2e/rows.c)
+target_link_libraries(rows PRIVATE mn_options mn_store)
+set_target_properties(rows PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+mn_e2e(cli)
+mn_e2e(collect)
+mn_e2e(faults TIMEOUT 900)
+mn_e2e(flash)
+mn_e2e(kill TIMEOUT 900)
+mn_e2e(sigint)
