@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cmsis_nn.h"
 #include "variants.h"
 
 /* Raise it whenever the code of a kernel changes: results of two versions are never mixed. */
@@ -48,7 +49,14 @@ static const struct mn_kernel dsp[] = {
 static const struct mn_kernel_set set_ref = {"mnchar/" KERNELS_VERSION "/ref", ref, COUNT(ref)};
 static const struct mn_kernel_set set_dsp = {"mnchar/" KERNELS_VERSION "/dsp", dsp, COUNT(dsp)};
 
-const struct mn_kernel_set *const mn_kernel_sets[] = {&set_dsp, &set_ref, NULL};
+const struct mn_kernel_set *const mn_kernel_sets[] = {
+	&set_dsp,
+	&set_ref,
+#ifdef MN_CMSIS_NN_VERSION
+	&mn_cmsis_nn_set,
+#endif
+	NULL,
+};
 
 uint32_t mn_kernel_sets_count(void)
 {
