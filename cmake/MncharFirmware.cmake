@@ -4,7 +4,7 @@
 # this build reaches it but the three variables below, so the image has the same bytes whatever the preset.
 #
 # Target mnchar-<board>-image builds one image, firmware/mnchar-<board>.elf is where it lands. MNCHAR_IMAGES lists the paths; it is
-# empty when no images are built.
+# empty when no images are built. With MNCHAR_CMSIS_NN_ROOT there is firmware/mnchar-<board>-cmsis-nn.elf beside it.
 include(ExternalProject)
 
 set(MNCHAR_IMAGES "")
@@ -34,22 +34,53 @@ elseif(mn_missing)
 	message(NOTICE "   On Debian: apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi, then configure again.")
 	message(NOTICE "")
 elseif(NOT MNCHAR_FIRMWARE STREQUAL "OFF")
-	foreach(board IN ITEMS nucleo_f446re nucleo_f746zg nucleo_f767zi)
-		string(REPLACE "_" "-" name mnchar-${board})
+	# mn_image(folder of the board, suffix of the image's name, arguments of the inner CMake...)
+	function(mn_image board suffix)
+		string(REPLACE "_" "-" name mnchar-${board}${suffix})
 		set(image ${CMAKE_BINARY_DIR}/firmware/${name}.elf)
 		# BUILD_ALWAYS asks the inner build whether there is something to do; it does nothing if not.
 		ExternalProject_Add(${name}-image
 			SOURCE_DIR ${CMAKE_SOURCE_DIR}/firmware
-			PREFIX ${CMAKE_BINARY_DIR}/firmware-build/${board}
-			BINARY_DIR ${CMAKE_BINARY_DIR}/firmware-build/${board}/build
+			PREFIX ${CMAKE_BINARY_DIR}/firmware-build/${board}${suffix}
+			BINARY_DIR ${CMAKE_BINARY_DIR}/firmware-build/${board}${suffix}/build
 			CMAKE_ARGS
 				-DCMAKE_TOOLCHAIN_FILE=${CMAKE_SOURCE_DIR}/firmware/toolchain.cmake
 				-DMN_BOARD=${board}
 				-DMN_OUTPUT_DIR=${CMAKE_BINARY_DIR}/firmware
+				${ARGN}
 			BUILD_ALWAYS ON
 			INSTALL_COMMAND ""
 			BUILD_BYPRODUCTS ${image})
-		list(APPEND MNCHAR_IMAGES ${image})
+		set(MNCHAR_IMAGES ${MNCHAR_IMAGES} ${image} PARENT_SCOPE)
+	endfunction()
+
+	set(mn_boards nucleo_f446re nucleo_f746zg nucleo_f767zi)
+	foreach(board IN LISTS mn_boards)
+		mn_image(${board} "")
 	endforeach()
+	# The second flavour: the same image with CMSIS-NN's kernels beside ours.
+	if(MNCHAR_CMSIS_NN_ROOT)
+		include(MncharCmsisNn)
+		get_filename_component(mn_root ${MNCHAR_CMSIS_NN_ROOT} ABSOLUTE BASE_DIR ${CMAKE_BINARY_DIR})
+		mn_cmsis_nn_version(${mn_root} mn_version mn_major)
+		if(NOT mn_version)
+			message(FATAL_ERROR "MNCHAR_CMSIS_NN_ROOT: ${mn_root}/include/arm_nnfunctions.h is not "
+				"there, or does not say its $Revision")
+		endif()
+		set(mn_found "")
+		foreach(board IN LISTS mn_boards)
+			include(${CMAKE_SOURCE_DIR}/firmware/boards/${board}/board.cmake)
+			mn_cmsis_nn_library(${mn_root} "${MN_CPU_FLAGS}" mn_library_path)
+			if(mn_library_path)
+				mn_image(${board} -cmsis-nn -DMN_CMSIS_NN_ROOT=${mn_root})
+				list(APPEND mn_found ${MN_BOARD_NAME})
+			endif()
+		endforeach()
+		if(NOT mn_found)
+			message(FATAL_ERROR "MNCHAR_CMSIS_NN_ROOT: there is no libcmsis-nn.a in ${mn_root}/lib, "
+				"nor in lib/cortex-m4 or lib/cortex-m7")
+		endif()
+		message(STATUS "CMSIS-NN ${mn_version} for ${mn_found}")
+	endif()
 	install(FILES ${MNCHAR_IMAGES} DESTINATION ${CMAKE_INSTALL_DATADIR}/mnchar/firmware)
 endif()
