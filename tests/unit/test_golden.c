@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Every golden model, every case, every kernel set: each output byte equals TFLM's. */
+/*
+ * Every golden model, every case, every kernel set: each output byte equals TFLM's. Our own sets
+ * run all of them; another library may say that it has no kernel for a layer.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,8 +87,13 @@ static void runner_close(struct runner *r)
 	mn_model_free(r->model);
 }
 
-static void run_step(struct runner *r, uint32_t i, const struct mn_kernel_set *set,
-		     const char *name)
+static int is_ours(const struct mn_kernel_set *set)
+{
+	return !strncmp(set->id, "mnchar/", 7);
+}
+
+/* 1, or 0 if another library has no kernel for it. */
+static int run_step(struct runner *r, uint32_t i, const struct mn_kernel_set *set, const char *name)
 {
 	struct mn_lowered *s = &r->steps[i];
 	const struct mn_kernel *kernel = mn_kernel_find(set, s->layer.op);
@@ -103,6 +111,8 @@ static void run_step(struct runner *r, uint32_t i, const struct mn_kernel_set *s
 	uint32_t scratch;
 	int rc;
 
+	if (!kernel && !is_ours(set))
+		return 0;
 	if (!kernel)
 		fail_msg("%s has no kernel for %s", set->id, mn_op_name(s->layer.op));
 	scratch = kernel->scratch_bytes(&s->layer);
@@ -113,11 +123,17 @@ static void run_step(struct runner *r, uint32_t i, const struct mn_kernel_set *s
 	}
 	rc = kernel->run(&args);
 	free(args.scratch);
+	if (rc == MN_E_UNSUPPORTED && !is_ours(set))
+		return 0;
 	if (rc < 0)
 		fail_msg("%s, %s: %s", name, kernel->name, mn_err_name(rc));
+	return 1;
 }
 
-/* Runs every case of a model; returns their number and adds the bytes compared. */
+/*
+ * Runs every case of a model; returns their number and adds the bytes compared. 0: another library
+ * has no kernel for one of its layers.
+ */
 static unsigned run_model(const char *name, unsigned n_cases, const struct mn_kernel_set *set,
 			  uint64_t *bytes)
 {
@@ -139,8 +155,12 @@ static unsigned run_model(const char *name, unsigned n_cases, const struct mn_ke
 			memcpy(r.tensors[tensor], cases + at, n);
 			at += n;
 		}
-		for (uint32_t k = 0; k < r.subgraph->n_operators; k++)
-			run_step(&r, k, set, name);
+		for (uint32_t k = 0; k < r.subgraph->n_operators; k++) {
+			if (!run_step(&r, k, set, name)) {
+				n_cases = 0;
+				goto out;
+			}
+		}
 		for (uint32_t k = 0; k < r.subgraph->n_outputs; k++) {
 			int32_t tensor = r.subgraph->outputs[k];
 			size_t n = r.subgraph->tensors[tensor].bytes;
@@ -156,6 +176,7 @@ static unsigned run_model(const char *name, unsigned n_cases, const struct mn_ke
 		}
 	}
 	assert_int_equal(at, size);
+out:
 	free(cases);
 	runner_close(&r);
 	return n_cases;
@@ -165,7 +186,7 @@ static void test_all(void **state)
 {
 	const struct mn_kernel_set *set = *state;
 	char path[PATH_MAX_], line[1024], name[512];
-	unsigned models = 0, cases = 0, n_cases;
+	unsigned models = 0, cases = 0, lacking = 0, n_cases;
 	uint64_t bytes = 0;
 	FILE *f;
 
@@ -176,14 +197,19 @@ static void test_all(void **state)
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%511[^,],%*[^,],%u", name, &n_cases) != 2)
 			fail_msg("index.csv: %s", line);
-		cases += run_model(name, n_cases, set, &bytes);
+		n_cases = run_model(name, n_cases, set, &bytes);
+		cases += n_cases;
 		models++;
+		lacking += !n_cases;
 	}
 	fclose(f);
-	printf("%s: %u models, %u cases, %llu output bytes equal\n", set->id, models, cases,
-	       (unsigned long long)bytes);
+	printf("%s: %u models, %u without a kernel, %u cases, %llu output bytes equal\n", set->id,
+	       models, lacking, cases, (unsigned long long)bytes);
 	assert_int_equal(models, 268);
-	assert_int_equal(cases, 804);
+	if (is_ours(set))
+		assert_int_equal(cases, 804);
+	else
+		assert_true(cases >= 600);
 }
 
 int main(void)
