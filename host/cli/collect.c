@@ -43,7 +43,8 @@ static const struct argp_option options[] = {
 	{"sweep", 's', "SWEEP", 0, "What to measure: quick (default), full, null, or a YAML file",
 	 0},
 	{"kernels", KEY_KERNELS, "KERNELS", 0,
-	 "Run every layer with these kernels, whatever the sweep says: dsp, ref, all, or an id as "
+	 "Run every layer with these kernels, whatever the sweep says: dsp, ref, cmsis-nn, all, or "
+	 "an id as "
 	 "mnchar boards shows it",
 	 0},
 	{"limit", KEY_LIMIT, "N", 0, "Measure at most N probes on each board now", 0},
@@ -156,7 +157,7 @@ static int print_outcome(const struct mn_campaign_outcome *o, const char *db)
 	if (o->known)
 		fprintf(stderr, ", %zu were there already", o->known);
 	if (o->refused)
-		fprintf(stderr, ", %zu do not fit their board", o->refused);
+		fprintf(stderr, ", %zu do not fit their board or its kernels", o->refused);
 	if (o->failed)
 		fprintf(stderr, ", %zu failed", o->failed);
 	if (o->open)

@@ -8,10 +8,22 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "kernels/cmsis_nn.h"
 #include "progress.h"
 #include "rig.h"
 
 #define PROGRESS_US 500000
+
+#define SETS_MAX 16
+
+/* The kernel sets of a board, in its order. */
+struct sets {
+	const struct mn_kernel_set *set[SETS_MAX]; /* NULL: one that this mnchar does not know */
+	struct mn_kernel_set planned[SETS_MAX];    /* of libraries that only the board has */
+	char ids[sizeof(((struct mn_msg_hello *)0)->kernels)];
+	const char *id[SETS_MAX]; /* in ids */
+	uint8_t n;
+};
 
 struct campaign;
 
@@ -21,6 +33,7 @@ struct board {
 	const struct mn_target *target;
 	int64_t rig_id, session_id; /* 0: none yet */
 	uint32_t uid[3];
+	struct sets sets; /* tasks point to them */
 	struct mn_task *tasks;
 	size_t n_tasks;
 	size_t known, measured, failed, again, refused;
@@ -47,35 +60,33 @@ static int store_failed(struct board *board, int code, const struct mn_err *err)
 	return code;
 }
 
-#define SETS_MAX 16
-
-/* The kernel sets of a board, in its order. */
-struct sets {
-	const struct mn_kernel_set *set[SETS_MAX]; /* NULL: one that this mnchar does not know */
-	char id[SETS_MAX][128];
-	uint8_t n;
-};
-
 static void list_sets(const struct mn_msg_hello *hello, struct sets *sets)
 {
-	char ids[sizeof(hello->kernels)], *rest = ids, *id;
+	char *rest = sets->ids, *id;
 
 	sets->n = 0;
-	memcpy(ids, hello->kernels, sizeof(ids));
+	memcpy(sets->ids, hello->kernels, sizeof(sets->ids));
 	while ((id = strsep(&rest, ";")) && sets->n < SETS_MAX) {
-		snprintf(sets->id[sets->n], sizeof(sets->id[0]), "%s", id);
-		sets->set[sets->n++] = mn_kernel_set_find(id);
+		struct mn_kernel_set *planned = &sets->planned[sets->n];
+
+		sets->id[sets->n] = id;
+		sets->set[sets->n] = mn_kernel_set_find(id);
+		if (!sets->set[sets->n] && !mn_cmsis_nn_plan(id, planned))
+			sets->set[sets->n] = planned;
+		sets->n++;
 	}
 }
 
-/* Does a kernels id ("mnchar/1/dsp") answer to that name: itself, its variant, "all", or "" for the
- * first? */
+/* Does a kernels id ("mnchar/1/dsp") answer to that name: itself, its library, its variant, "all",
+ * or "" for the first? */
 static int is_wanted(const char *wanted, const char *id, uint8_t index)
 {
 	const char *slash = strrchr(id, '/');
 
 	return !strcmp(wanted, "all") || !strcmp(wanted, id) ||
-	       (slash && !strcmp(wanted, slash + 1)) || (!*wanted && index == 0);
+	       (slash && !strcmp(wanted, slash + 1)) ||
+	       (!strncmp(wanted, id, strlen(wanted)) && id[strlen(wanted)] == '/') ||
+	       (!*wanted && index == 0);
 }
 
 /* Append a probe with one kernel set as a task, unless the store has it already. */
@@ -119,9 +130,9 @@ static int plan_task(struct board *board, const struct mn_sweep_probe *probe,
 }
 
 /* A probe with every kernel set of the board that is asked for. */
-static int plan_probe(struct board *board, const struct mn_sweep_probe *probe,
-		      const struct sets *sets, struct mn_err *err)
+static int plan_probe(struct board *board, const struct mn_sweep_probe *probe, struct mn_err *err)
 {
+	const struct sets *sets = &board->sets;
 	const char *wanted = board->campaign->config->kernels;
 	int found = 0, ret;
 
@@ -192,11 +203,10 @@ static int begin(struct board *board, const struct mn_msg_hello *hello, double h
 		.version = MNCHAR_VERSION,
 		.link = board->target->link,
 	};
-	struct sets sets;
 	int ret;
 
-	list_sets(hello, &sets);
-	board->tasks = calloc((size_t)sweep->n_probes * sets.n + 1, sizeof(*board->tasks));
+	list_sets(hello, &board->sets);
+	board->tasks = calloc((size_t)sweep->n_probes * board->sets.n + 1, sizeof(*board->tasks));
 	if (!board->tasks)
 		return mn_err_set(err, MN_E_NOMEM, "out of memory");
 	snprintf(hash, sizeof(hash), "%016" PRIx64, sweep->hash);
@@ -215,7 +225,7 @@ static int begin(struct board *board, const struct mn_msg_hello *hello, double h
 	if (ret)
 		goto fail;
 	for (uint32_t i = 0; i < sweep->n_probes; i++) {
-		ret = plan_probe(board, &sweep->probes[i], &sets, err);
+		ret = plan_probe(board, &sweep->probes[i], err);
 		if (ret == MN_E_VERSION || ret == MN_E_NOTFOUND) {
 			/* This board's kernels, not the store. */
 			mn_store_rollback(store);
@@ -300,8 +310,9 @@ static int on_failure(struct mn_runner *runner, struct mn_task *task, int code, 
 
 	if (ret)
 		return store_failed(board, ret, err);
-	/* What does not fit a board is a fact about it; the rest is worth a line now. */
-	if (code == MN_E_TOO_BIG) {
+	/* What does not fit a board, or its kernels lack, is a fact; the rest is worth a line now.
+	 */
+	if (code == MN_E_TOO_BIG || code == MN_E_UNSUPPORTED) {
 		board->refused++;
 		return 0;
 	}
