@@ -102,8 +102,13 @@ static void derive(struct mn_row *row, sqlite3_stmt *stmt)
 	 * there is the host's own speed. */
 	row->clock_hz = (double)(row->kind == MN_KIND_MEASURED && measured ? measured : set);
 	row->cycles = scaled(mn_column_int(stmt, C_CYCLES, -1), 1.0);
-	if (row->cycles < 0 && n >= 0 && n2 >= 0 && reps > 0)
+	if (row->cycles < 0 && n >= 0 && n2 >= 0 && reps > 0) {
 		row->cycles = (double)(n2 - n) / (double)reps;
+		/* The null probe is the overhead itself; what it shows is left to see. */
+		if (overhead > 0 && row->cycles > (double)overhead &&
+		    !(row->layer && row->layer->op == MN_OP_NOP))
+			row->cycles -= (double)overhead;
+	}
 	row->latency_ms = scaled(mn_column_int(stmt, C_LATENCY, -1), 1e-6);
 	if (row->latency_ms < 0 && row->cycles >= 0 && row->clock_hz > 0)
 		row->latency_ms = row->cycles / row->clock_hz * 1e3;
@@ -144,7 +149,6 @@ static int fill_row(struct mn_store *store, sqlite3_stmt *stmt, struct mn_layer 
 	row->output_crc = mn_column_int(stmt, C_CRC, -1);
 	row->sram_bytes = mn_column_int(stmt, C_SRAM, -1);
 	row->flash_bytes = mn_column_int(stmt, C_FLASH, -1);
-	derive(row, stmt);
 	if (row->layer_text[0]) {
 		const char *why = "";
 
@@ -160,6 +164,7 @@ static int fill_row(struct mn_store *store, sqlite3_stmt *stmt, struct mn_layer 
 		row->layer = layer;
 		row->ops = (int64_t)row->info.ops;
 	}
+	derive(row, stmt);
 	return 0;
 }
 

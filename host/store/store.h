@@ -124,8 +124,9 @@ int mn_store_put_probe(struct mn_store *store, const struct mn_probe *probe, int
 struct mn_measurement {
 	int64_t session_id, probe_id;
 	int64_t n_cycles, n2_cycles, n_micros, n2_micros; /* reps runs; 2 * reps runs */
-	int64_t overhead_cycles;
-	int64_t cycles;     /* one run, imported rows; -1: derived from n and n2 */
+	int64_t overhead_cycles; /* one run of an empty kernel in the same loop; the reader
+				    subtracts it */
+	int64_t cycles;          /* one run, imported rows; -1: derived from n and n2 */
 	int64_t latency_ns; /* one run, imported rows; -1: derived from cycles and the rig's clock
 			     */
 	int64_t energy_nJ;  /* one run; -1: not measured */

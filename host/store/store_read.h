@@ -13,7 +13,8 @@
  * One measurement joined with its context. Strings are valid during the callback only, never NULL.
  * cycles, latency_ms, energy_mJ are per run; negative: not there.
  *
- * cycles      as imported, else (n2_cycles - n_cycles) / reps
+ * cycles      as imported, else (n2_cycles - n_cycles) / reps - overhead_cycles: what an empty
+ *             kernel costs in the same loop is not the layer's. The null probe keeps it
  * clock_hz    virtual and published: as set; measured: as measured, else as set
  * latency_ms  as imported, else cycles / clock_hz
  * power_mW    as stored, else energy / latency

@@ -109,10 +109,12 @@ struct counts {
 static int count_row(const struct mn_row *row, void *arg)
 {
 	struct counts *c = arg;
+	/* What the fake board gave for one run: the row has the overhead taken off. */
+	double gross = row->cycles + row->overhead_ms * row->clock_hz / 1e3;
 
 	c->rows++;
 	snprintf(c->board, sizeof(c->board), "%s", row->board);
-	c->wrong += row->cycles < 1000 || row->cycles > 2000;
+	c->wrong += gross < 1000 || gross > 2000;
 	return 0;
 }
 
