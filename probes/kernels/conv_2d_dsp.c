@@ -5,6 +5,7 @@
  * channels at a time (dot.h).
  */
 #include "bytes.h"
+#include "channel.h"
 #include "dot.h"
 #include "variants.h"
 
@@ -12,6 +13,7 @@ struct conv {
 	const struct mn_kernel_args *args;
 	uint32_t taps; /* inputs of an output */
 	uint32_t out_c;
+	struct mn_channel *channels;
 	uint32_t *columns;
 	uint32_t group;  /* MN_GROUP_2, or MN_GROUP_1 for the last of an odd number of pixels */
 	int8_t *patch;   /* the bytes of one column, if in channels are not divisible by 4 */
@@ -28,8 +30,10 @@ uint32_t mn_conv_2d_dsp_scratch(const struct mn_layer *l)
 {
 	uint32_t taps = (uint32_t)l->kernel_h * l->kernel_w * l->in.c;
 
-	/* Below 5 * 2^28 by mn_layer_check(). */
-	return mn_column_bytes(taps, MN_GROUP_2) + (needs_patch(l) ? taps : 0);
+	/* By mn_layer_check() taps and out_c are below 2^28 and their product below 2^31, so that
+	 * this is below 2^32. */
+	return l->out_c * (uint32_t)sizeof(struct mn_channel) + mn_column_bytes(taps, MN_GROUP_2) +
+	       (needs_patch(l) ? taps : 0);
 }
 
 static uint32_t *zeros(uint32_t *dst, uint32_t group, uint32_t groups)
@@ -147,67 +151,60 @@ MN_NOINLINE void gather(const struct conv *c, uint32_t j, const struct window *w
 	}
 }
 
-MN_INLINE int32_t bias_of(const struct mn_kernel_args *a, uint32_t oc)
-{
-	return a->bias ? a->bias[oc] : 0;
-}
-
 /* Both columns with all output channels: to out and, a pixel further, to out + out_c. */
 MN_NOINLINE void multiply_two(const struct conv *c, int8_t *out)
 {
-	const struct mn_kernel_args *a = c->args;
-	const int32_t *mult = a->quant->mult, *shift = a->quant->shift;
-	const int32_t zp = a->quant->out_zp;
-	const uint32_t out_c = c->out_c;
-	const int8_t *w = a->weights;
-	uint32_t oc = 0;
+	const struct mn_channel *ch = c->channels;
+	const struct mn_limits limits = c->limits;
+	const uint32_t *const columns = c->columns;
+	const uint32_t taps = c->taps, out_c = c->out_c;
+	const int32_t zp = c->args->quant->out_zp;
+	const int8_t *w = c->args->weights, *const end = out + (out_c & ~1u);
 
-	for (; oc + 2 <= out_c; oc += 2, w += 2 * (size_t)c->taps) {
-		int32_t b0 = bias_of(a, oc), b1 = bias_of(a, oc + 1);
-		int32_t acc[4] = {b0, b0, b1, b1};
+	for (; out != end; out += 2, ch += 2) {
+		int32_t acc[4] = {ch[0].bias, ch[0].bias, ch[1].bias, ch[1].bias};
 		uint32_t packed;
 
-		mn_dot_2x2(acc, w, c->taps, c->columns);
-		mn_rescale_two(&acc[0], &acc[1], mult[oc], shift[oc], zp);
-		mn_rescale_two(&acc[2], &acc[3], mult[oc + 1], shift[oc + 1], zp);
-		packed = mn_pack4(acc[0], acc[2], acc[1], acc[3], c->limits);
-		mn_store2(out + oc, packed);
-		mn_store2(out + oc + out_c, packed >> 16);
+		w = mn_dot_2x2(acc, w, taps, columns);
+		mn_rescale_two(&acc[0], &acc[1], ch[0].mult, ch[0].shift, zp);
+		mn_rescale_two(&acc[2], &acc[3], ch[1].mult, ch[1].shift, zp);
+		packed = mn_pack4(acc[0], acc[2], acc[1], acc[3], limits);
+		mn_store2(out, packed);
+		mn_store2(out + out_c, packed >> 16);
 	}
-	if (oc < out_c) {
-		int32_t acc[2] = {bias_of(a, oc), bias_of(a, oc)};
+	if (out_c % 2) {
+		int32_t acc[2] = {ch->bias, ch->bias};
 		uint32_t packed;
 
-		mn_dot_1x2(acc, w, c->taps, c->columns);
-		mn_rescale_two(&acc[0], &acc[1], mult[oc], shift[oc], zp);
-		packed = mn_pack4(acc[0], acc[1], 0, 0, c->limits);
-		out[oc] = (int8_t)packed;
-		out[oc + out_c] = (int8_t)(packed >> 8);
+		mn_dot_1x2(acc, w, taps, columns);
+		mn_rescale_two(&acc[0], &acc[1], ch->mult, ch->shift, zp);
+		packed = mn_pack4(acc[0], acc[1], 0, 0, limits);
+		out[0] = (int8_t)packed;
+		out[out_c] = (int8_t)(packed >> 8);
 	}
 }
 
 /* One column with all output channels. */
 MN_NOINLINE void multiply_one(const struct conv *c, int8_t *out)
 {
-	const struct mn_kernel_args *a = c->args;
-	const int32_t *mult = a->quant->mult, *shift = a->quant->shift;
-	const int32_t zp = a->quant->out_zp;
-	const uint32_t out_c = c->out_c;
-	const int8_t *w = a->weights;
-	uint32_t oc = 0;
+	const struct mn_channel *ch = c->channels, *const end = ch + c->out_c;
+	const struct mn_limits limits = c->limits;
+	const uint32_t *const column = c->columns;
+	const uint32_t taps = c->taps;
+	const int32_t zp = c->args->quant->out_zp;
+	const int8_t *w = c->args->weights;
 
-	for (; oc + 4 <= out_c; oc += 4, w += 4 * (size_t)c->taps) {
-		int32_t acc[4] = {bias_of(a, oc), bias_of(a, oc + 1), bias_of(a, oc + 2),
-				  bias_of(a, oc + 3)};
+	for (; end - ch >= 4; ch += 4, out += 4, w += 4 * (size_t)taps) {
+		int32_t acc[4] = {ch[0].bias, ch[1].bias, ch[2].bias, ch[3].bias};
 
-		mn_dot_4x1(acc, w, c->taps, c->columns);
-		for (uint32_t i = 0; i < 4; i++)
-			acc[i] = mn_rescale_dsp(acc[i], mult[oc + i], shift[oc + i], zp);
-		mn_store4(out + oc, mn_pack4(acc[0], acc[1], acc[2], acc[3], c->limits));
+		mn_dot_4x1(acc, w, taps, column);
+		for (int i = 0; i < 4; i++)
+			acc[i] = mn_rescale_dsp(acc[i], ch[i].mult, ch[i].shift, zp);
+		mn_store4(out, mn_pack4(acc[0], acc[1], acc[2], acc[3], limits));
 	}
-	for (; oc < out_c; oc++, w += c->taps)
-		out[oc] = mn_requantise_dsp(mn_dot_1x1(bias_of(a, oc), w, c->taps, c->columns),
-					    mult[oc], shift[oc], a->quant);
+	for (; ch != end; ch++, w += taps)
+		*out++ = mn_requantise_dsp(mn_dot_1x1(ch->bias, w, taps, column), ch->mult,
+					   ch->shift, c->args->quant);
 }
 
 int mn_conv_2d_dsp(const struct mn_kernel_args *a)
@@ -217,20 +214,23 @@ int mn_conv_2d_dsp(const struct mn_kernel_args *a)
 	const int32_t pad_h = (int32_t)mn_layer_pad_before(l, 0);
 	const int32_t pad_w = (int32_t)mn_layer_pad_before(l, 1);
 	const uint32_t taps = (uint32_t)l->kernel_h * l->kernel_w * in.c;
+	struct mn_channel *const channels = a->scratch;
 	uint32_t pixels = out.n * out.h * out.w, column = 0;
 	struct conv c = {
 		.args = a,
 		.taps = taps,
 		.out_c = out.c,
-		.columns = a->scratch,
+		.channels = channels,
+		.columns = (uint32_t *)(void *)(channels + out.c),
 		.group = MN_GROUP_2,
-		.patch = (int8_t *)a->scratch + mn_column_bytes(taps, MN_GROUP_2),
+		.patch = (int8_t *)(channels + out.c) + mn_column_bytes(taps, MN_GROUP_2),
 		.offset = mn_twice16(-a->quant->in_zp),
 		.limits = mn_limits_of(a->quant),
 	};
 	struct window w = {.image = a->in};
 	int8_t *dst = a->out;
 
+	mn_channels_make(channels, a, out.c);
 	/* 1x1: the input is the columns, one after the other. */
 	if (l->kernel_h == 1 && l->kernel_w == 1 && l->stride_h == 1 && l->stride_w == 1) {
 		const int8_t *x = a->in;

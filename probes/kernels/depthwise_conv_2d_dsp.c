@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Depthwise convolution: four output channels at a time, each tap a word of inputs by a word of
- * weights, both widened, and four 16-bit multiplies. No scratch.
+ * weights, both widened, and four 16-bit multiplies.
  */
-#include "simd.h"
+#include "channel.h"
 #include "variants.h"
 
 struct depthwise {
-	const struct mn_kernel_args *args;
+	const struct mn_quant *quant;
+	const struct mn_channel *channels;
 	uint32_t in_c, out_c, multiplier;
 	uint32_t offset; /* -zero point, twice */
 	struct mn_limits limits;
@@ -31,14 +32,15 @@ struct acc4 {
 };
 
 /*
- * `columns` taps in a row, of four channels with an input each: inputs `column` bytes apart,
- * weights `step`. Written out for Arm like the loops of dot.h: a compiler loads ahead until it
- * spills.
+ * Taps of four channels with an input each. mac_3 does three in a row whose inputs and weights are
+ * both `step` bytes apart, as in any window without dilation. Written out for Arm like the loops of
+ * dot.h: a compiler loads ahead until it spills.
  */
 #if MN_SIMD_ARM && defined(__OPTIMIZE__)
 
-#define MN_TAP_LOAD(x, w) "ldr %[xv], " x "\n\tldr %[wv], " w "\n\t"
-#define MN_TAP_MULTIPLY                                                                            \
+#define MN_TAP(x, w)                                                                               \
+	"ldr %[xv], " x "\n\t"                                                                     \
+	"ldr %[wv], " w "\n\t"                                                                     \
 	"sxtab16 %[xe], %[offset], %[xv]\n\t"                                                      \
 	"sxtb16 %[we], %[wv]\n\t"                                                                  \
 	"sxtab16 %[xv], %[offset], %[xv], ror #8\n\t"                                              \
@@ -47,56 +49,55 @@ struct acc4 {
 	"smlatt %[a2], %[xe], %[we], %[a2]\n\t"                                                    \
 	"smlabb %[a1], %[xv], %[wv], %[a1]\n\t"                                                    \
 	"smlatt %[a3], %[xv], %[wv], %[a3]\n\t"
-#define MN_TAPS(code)                                                                              \
-	__asm__ volatile(                                                                          \
-		code                                                                               \
-		: [a0] "+r"(acc->a0), [a1] "+r"(acc->a1), [a2] "+r"(acc->a2), [a3] "+r"(acc->a3),  \
-		  [xv] "=&r"(xv), [wv] "=&r"(wv), [xe] "=&r"(xe), [we] "=&r"(we)                   \
-		: [x] "r"(x), [w] "r"(w), [column] "r"(column), [step] "r"(step),                  \
-		  [offset] "r"(offset)                                                             \
-		: "memory")
 
-MN_INLINE void mac_3(struct acc4 *acc, const int8_t *x, size_t column, const int8_t *w, size_t step,
+MN_INLINE void mac_3(struct acc4 *acc, const int8_t *x, const int8_t *w, size_t step,
 		     uint32_t offset)
 {
+	int32_t a0 = acc->a0, a1 = acc->a1, a2 = acc->a2, a3 = acc->a3;
 	uint32_t xv, wv, xe, we;
 
-	MN_TAPS(MN_TAP_LOAD("[%[x]]", "[%[w]]") MN_TAP_MULTIPLY                             //
-			MN_TAP_LOAD("[%[x], %[column]]", "[%[w], %[step]]") MN_TAP_MULTIPLY //
-				MN_TAP_LOAD("[%[x], %[column], lsl #1]", "[%[w], %[step], lsl #1]")
-					MN_TAP_MULTIPLY);
+	__asm__ volatile(MN_TAP("[%[x]]", "[%[w]]")                   //
+			 MN_TAP("[%[x], %[step]]", "[%[w], %[step]]") //
+			 MN_TAP("[%[x], %[step], lsl #1]", "[%[w], %[step], lsl #1]")
+			 : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3),
+			   [xv] "=&r"(xv), [wv] "=&r"(wv), [xe] "=&r"(xe), [we] "=&r"(we)
+			 : [x] "r"(x), [w] "r"(w), [step] "r"(step), [offset] "r"(offset)
+			 : "memory");
+	*acc = (struct acc4){a0, a1, a2, a3};
 }
 
-MN_INLINE void mac_1(struct acc4 *acc, const int8_t *x, size_t column, const int8_t *w, size_t step,
-		     uint32_t offset)
+MN_INLINE void mac_1(struct acc4 *acc, const int8_t *x, const int8_t *w, uint32_t offset)
 {
+	int32_t a0 = acc->a0, a1 = acc->a1, a2 = acc->a2, a3 = acc->a3;
 	uint32_t xv, wv, xe, we;
 
-	MN_TAPS(MN_TAP_LOAD("[%[x]]", "[%[w]]") MN_TAP_MULTIPLY);
+	__asm__ volatile(MN_TAP("[%[x]]", "[%[w]]")
+			 : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3),
+			   [xv] "=&r"(xv), [wv] "=&r"(wv), [xe] "=&r"(xe), [we] "=&r"(we)
+			 : [x] "r"(x), [w] "r"(w), [offset] "r"(offset)
+			 : "memory");
+	*acc = (struct acc4){a0, a1, a2, a3};
 }
 
 #else
 
-MN_INLINE void mac_1(struct acc4 *acc, const int8_t *x, size_t column, const int8_t *w, size_t step,
-		     uint32_t offset)
+MN_INLINE void mac_1(struct acc4 *acc, const int8_t *x, const int8_t *w, uint32_t offset)
 {
 	uint32_t xw = mn_load4(x), ww = mn_load4(w);
 	uint32_t xe = mn_add_even(offset, xw), we = mn_even(ww);
 	uint32_t xo = mn_add_odd(offset, xw), wo = mn_odd(ww);
 
-	(void)column;
-	(void)step;
 	acc->a0 = mn_smlabb(xe, we, acc->a0);
 	acc->a2 = mn_smlatt(xe, we, acc->a2);
 	acc->a1 = mn_smlabb(xo, wo, acc->a1);
 	acc->a3 = mn_smlatt(xo, wo, acc->a3);
 }
 
-MN_INLINE void mac_3(struct acc4 *acc, const int8_t *x, size_t column, const int8_t *w, size_t step,
+MN_INLINE void mac_3(struct acc4 *acc, const int8_t *x, const int8_t *w, size_t step,
 		     uint32_t offset)
 {
 	for (int i = 0; i < 3; i++)
-		mac_1(acc, x + i * column, column, w + i * step, step, offset);
+		mac_1(acc, x + i * step, w + i * step, offset);
 }
 
 #endif
@@ -112,86 +113,86 @@ MN_INLINE void mac4_shared(struct acc4 *acc, int32_t x, const int8_t *w)
 	acc->a3 = mn_smlabt((uint32_t)x, wo, acc->a3);
 }
 
-MN_INLINE struct acc4 start4(const struct mn_kernel_args *a, uint32_t oc)
+MN_INLINE struct acc4 start4(const struct mn_channel *ch)
 {
-	const int32_t *b = a->bias;
-
-	if (!b)
-		return (struct acc4){0, 0, 0, 0};
-	b += oc;
-	return (struct acc4){b[0], b[1], b[2], b[3]};
+	return (struct acc4){ch[0].bias, ch[1].bias, ch[2].bias, ch[3].bias};
 }
 
-MN_INLINE void finish4(const struct depthwise *d, const struct acc4 *acc, uint32_t oc, int8_t *out)
+MN_INLINE void finish4(const struct depthwise *d, const struct mn_channel *ch,
+		       const struct acc4 *acc, int8_t *out)
 {
-	const int32_t *mult = d->args->quant->mult + oc, *shift = d->args->quant->shift + oc;
-	const int32_t zp = d->args->quant->out_zp;
+	const int32_t zp = d->quant->out_zp;
 
-	mn_store4(out + oc, mn_pack4(mn_rescale_dsp(acc->a0, mult[0], shift[0], zp),
-				     mn_rescale_dsp(acc->a1, mult[1], shift[1], zp),
-				     mn_rescale_dsp(acc->a2, mult[2], shift[2], zp),
-				     mn_rescale_dsp(acc->a3, mult[3], shift[3], zp), d->limits));
+	mn_store4(out, mn_pack4(mn_rescale_dsp(acc->a0, ch[0].mult, ch[0].shift, zp),
+				mn_rescale_dsp(acc->a1, ch[1].mult, ch[1].shift, zp),
+				mn_rescale_dsp(acc->a2, ch[2].mult, ch[2].shift, zp),
+				mn_rescale_dsp(acc->a3, ch[3].mult, ch[3].shift, zp), d->limits));
 }
 
 /* One output, whatever the shape. */
 MN_INLINE void single(const struct depthwise *d, const struct taps *t, uint32_t ic, uint32_t oc,
 		      int8_t *out)
 {
-	const struct mn_quant *q = d->args->quant;
+	const struct mn_channel *ch = d->channels + oc;
+	const int32_t zp = d->quant->in_zp;
 	const struct stride row = t->row, column = t->column;
 	const int8_t *xr = t->x + ic, *wr = t->w + oc;
-	int32_t acc = d->args->bias ? d->args->bias[oc] : 0;
+	int32_t acc = ch->bias;
 
 	for (uint32_t y = t->rows; y; y--) {
 		const int8_t *x = xr, *w = wr;
 
 		for (uint32_t i = t->columns; i; i--) {
-			acc = mn_smlabb((uint32_t)(*x - q->in_zp), (uint32_t)*w, acc);
+			acc = mn_smlabb((uint32_t)(*x - zp), (uint32_t)*w, acc);
 			x += column.x;
 			w += column.w;
 		}
 		xr += row.x;
 		wr += row.w;
 	}
-	out[oc] = mn_requantise_dsp(acc, q->mult[oc], q->shift[oc], q);
+	out[oc] = mn_requantise_dsp(acc, ch->mult, ch->shift, d->quant);
 }
 
 /* Four channels of multiplier 1. */
 MN_INLINE void block(const struct depthwise *d, const struct taps *t, uint32_t c, int8_t *out)
 {
-	struct acc4 acc = start4(d->args, c);
+	struct acc4 acc = start4(d->channels + c);
 	const int8_t *xr = t->x + c, *wr = t->w + c;
+	const struct stride column = t->column;
 	const uint32_t offset = d->offset;
-	const size_t column = t->column.x, step = t->column.w;
 
 	for (uint32_t y = t->rows; y; y--) {
 		const int8_t *x = xr, *w = wr;
 		uint32_t i = t->columns;
 
-		for (; i >= 3; i -= 3, x += 3 * column, w += 3 * step)
-			mac_3(&acc, x, column, w, step, offset);
-		for (; i; i--, x += column, w += step)
-			mac_1(&acc, x, column, w, step, offset);
+		if (column.x == column.w)
+			for (; i >= 3; i -= 3, x += 3 * column.x, w += 3 * column.x)
+				mac_3(&acc, x, w, column.x, offset);
+		for (; i; i--, x += column.x, w += column.w)
+			mac_1(&acc, x, w, offset);
 		xr += t->row.x;
 		wr += t->row.w;
 	}
-	finish4(d, &acc, c, out);
+	finish4(d, d->channels + c, &acc, out + c);
 }
 
-/* Four channels of multiplier 1 with all nine taps of a 3x3 window. */
+/* Four channels of multiplier 1 with all nine taps of a 3x3 window without dilation. */
 MN_INLINE void block_3x3(const struct depthwise *d, const struct taps *t, uint32_t c, int8_t *out)
 {
-	struct acc4 acc = start4(d->args, c);
+	struct acc4 acc = start4(d->channels + c);
 	const int8_t *x = t->x + c, *w = t->w + c;
 	const uint32_t offset = d->offset;
-	const size_t row = t->row.x, column = t->column.x, step = t->column.w;
+	const struct stride row = t->row;
+	const size_t step = t->column.w;
 
-	for (int y = 0; y < 3; y++) {
-		mac_3(&acc, x, column, w, step, offset);
-		x += row;
-		w += 3 * step;
-	}
-	finish4(d, &acc, c, out);
+	mac_3(&acc, x, w, step, offset);
+	x += row.x;
+	w += row.w;
+	mac_3(&acc, x, w, step, offset);
+	x += row.x;
+	w += row.w;
+	mac_3(&acc, x, w, step, offset);
+	finish4(d, d->channels + c, &acc, out + c);
 }
 
 /*
@@ -218,14 +219,14 @@ PIXEL(pixel_3x3, block_3x3)
 /* All channels of one output pixel, any multiplier. */
 MN_NOINLINE void pixel_multiplier(const struct depthwise *d, const struct taps *t, int8_t *out)
 {
-	const int32_t zp = d->args->quant->in_zp;
+	const int32_t zp = d->quant->in_zp;
 	uint32_t oc = 0;
 
 	for (uint32_t ic = 0; ic < d->in_c; ic++) {
 		uint32_t end = oc + d->multiplier;
 
 		for (; oc + 4 <= end; oc += 4) {
-			struct acc4 acc = start4(d->args, oc);
+			struct acc4 acc = start4(d->channels + oc);
 			const int8_t *xr = t->x + ic, *wr = t->w + oc;
 
 			for (uint32_t y = t->rows; y; y--) {
@@ -239,7 +240,7 @@ MN_NOINLINE void pixel_multiplier(const struct depthwise *d, const struct taps *
 				xr += t->row.x;
 				wr += t->row.w;
 			}
-			finish4(d, &acc, oc, out);
+			finish4(d, d->channels + oc, &acc, out + oc);
 		}
 		for (; oc < end; oc++)
 			single(d, t, ic, oc, out);
@@ -265,6 +266,12 @@ MN_INLINE struct span clip(int32_t at, uint32_t kernel, uint32_t dilation, uint3
 	return (struct span){end - first, first, (uint32_t)(at + (int32_t)(first * dilation))};
 }
 
+uint32_t mn_depthwise_conv_2d_dsp_scratch(const struct mn_layer *l)
+{
+	/* Below 2^28 channels by mn_layer_check(). */
+	return l->in.c * l->multiplier * (uint32_t)sizeof(struct mn_channel);
+}
+
 int mn_depthwise_conv_2d_dsp(const struct mn_kernel_args *a)
 {
 	const struct mn_layer *l = a->layer;
@@ -272,7 +279,8 @@ int mn_depthwise_conv_2d_dsp(const struct mn_kernel_args *a)
 	const int32_t pad_h = (int32_t)mn_layer_pad_before(l, 0);
 	const int32_t pad_w = (int32_t)mn_layer_pad_before(l, 1);
 	const struct depthwise d = {
-		.args = a,
+		.quant = a->quant,
+		.channels = a->scratch,
 		.in_c = in.c,
 		.out_c = out.c,
 		.multiplier = l->multiplier,
@@ -282,10 +290,11 @@ int mn_depthwise_conv_2d_dsp(const struct mn_kernel_args *a)
 	const struct stride row = {(size_t)l->dilation_h * in.w * in.c,
 				   (size_t)l->kernel_w * out.c};
 	const struct stride column = {(size_t)l->dilation_w * in.c, out.c};
-	const int is_3x3 = l->kernel_h == 3 && l->kernel_w == 3;
+	const int is_3x3 = l->kernel_h == 3 && l->kernel_w == 3 && l->dilation_w == 1;
 	const int8_t *image = a->in;
 	int8_t *dst = a->out;
 
+	mn_channels_make(a->scratch, a, out.c);
 	for (uint32_t n = 0; n < out.n; n++, image += (size_t)in.h * in.w * in.c) {
 		int32_t at_y = -pad_h;
 

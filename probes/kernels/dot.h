@@ -87,31 +87,58 @@ MN_INLINE void mn_widen_all(uint32_t *columns, uint32_t group, uint32_t j, const
 	"smlad %[a01], %[wa], %[x1], %[a01]\n\t"                                                   \
 	"smlad %[a11], %[wb], %[x1], %[a11]\n\t"
 
-/* Rounds until x is at the end, from an aligned instruction. */
-#define MN_LOOP(body) ".p2align 3\n1:\n\t" body "cmp %[x], %[end]\n\tbne 1b"
+/* Gives a variable a register of its own: two that begin with one value would share it. */
+#define MN_OWN(variable) __asm__("" : "+r"(variable))
 
-/* a[2 * channel + column] += weights of two channels, `taps` bytes apart, by two columns. */
-MN_INLINE void mn_dot_2x2(int32_t a[4], const int8_t *w, uint32_t taps, const uint32_t *columns)
+/*
+ * Rounds of four groups until x is at the end, from an aligned instruction. The end is in memory: a
+ * register more and a compiler may find none for it.
+ */
+#define MN_LOOP(body, temp)                                                                        \
+	".p2align 3\n1:\n\t" body body body body "ldr.w %[" temp "], %[end]\n\t"                   \
+	"cmp %[x], %[" temp "]\n\tbne 1b"
+
+/*
+ * a[2 * channel + column] += weights of two channels, `taps` bytes apart, by two columns. Returns
+ * the weights behind them.
+ */
+MN_INLINE const int8_t *mn_dot_2x2(int32_t a[4], const int8_t *w, uint32_t taps,
+				   const uint32_t *columns)
 {
 	const int8_t *w0 = w, *w1 = w + taps;
-	const uint32_t *x = columns - 1, *end = x + taps / 8 * 2 * MN_GROUP_2;
+	const uint32_t *x = columns - 1, *end = x + taps / 16 * 4 * MN_GROUP_2;
 	int32_t a00 = a[0], a01 = a[1], a10 = a[2], a11 = a[3];
-	uint32_t x0, x1, wa, wb, ea, eb;
+	uint32_t wa, wb, x0, x1, ea, eb;
 
+	MN_OWN(a00);
+	MN_OWN(a01);
+	MN_OWN(a10);
+	MN_OWN(a11);
+	MN_OWN(w0);
+	MN_OWN(w1);
+	MN_OWN(x);
 	if (x != end)
 		__asm__ volatile(
-			MN_LOOP(MN_DOT_2X2 MN_DOT_2X2)
+			MN_LOOP(MN_DOT_2X2, "ea")
 			: [a00] "+r"(a00), [a01] "+r"(a01), [a10] "+r"(a10), [a11] "+r"(a11),
-			  [w0] "+r"(w0), [w1] "+r"(w1), [x] "+r"(x), [x0] "=&r"(x0), [x1] "=&r"(x1),
-			  [wa] "=&r"(wa), [wb] "=&r"(wb), [ea] "=&r"(ea), [eb] "=&r"(eb)
-			: [end] "r"(end)
+			  [w0] "+r"(w0), [w1] "+r"(w1), [x] "+r"(x), [wa] "=&r"(wa), [wb] "=&r"(wb),
+			  [x0] "=&r"(x0), [x1] "=&r"(x1), [ea] "=&r"(ea), [eb] "=&r"(eb)
+			: [end] "m"(end)
 			: "cc", "memory");
+	if (taps & 8)
+		__asm__ volatile(
+			MN_DOT_2X2 MN_DOT_2X2
+			: [a00] "+r"(a00), [a01] "+r"(a01), [a10] "+r"(a10), [a11] "+r"(a11),
+			  [w0] "+r"(w0), [w1] "+r"(w1), [x] "+r"(x), [wa] "=&r"(wa), [wb] "=&r"(wb),
+			  [x0] "=&r"(x0), [x1] "=&r"(x1), [ea] "=&r"(ea), [eb] "=&r"(eb)
+			:
+			: "memory");
 	if (taps & 4)
 		__asm__ volatile(
 			MN_DOT_2X2
 			: [a00] "+r"(a00), [a01] "+r"(a01), [a10] "+r"(a10), [a11] "+r"(a11),
-			  [w0] "+r"(w0), [w1] "+r"(w1), [x] "+r"(x), [x0] "=&r"(x0), [x1] "=&r"(x1),
-			  [wa] "=&r"(wa), [wb] "=&r"(wb), [ea] "=&r"(ea), [eb] "=&r"(eb)
+			  [w0] "+r"(w0), [w1] "+r"(w1), [x] "+r"(x), [wa] "=&r"(wa), [wb] "=&r"(wb),
+			  [x0] "=&r"(x0), [x1] "=&r"(x1), [ea] "=&r"(ea), [eb] "=&r"(eb)
 			:
 			: "memory");
 	for (uint32_t left = taps % 4; left; left--) {
@@ -126,6 +153,7 @@ MN_INLINE void mn_dot_2x2(int32_t a[4], const int8_t *w, uint32_t taps, const ui
 	a[1] = a01;
 	a[2] = a10;
 	a[3] = a11;
+	return w1;
 }
 
 #define MN_DOT_4X1                                                                                 \
@@ -155,24 +183,37 @@ MN_INLINE void mn_dot_2x2(int32_t a[4], const int8_t *w, uint32_t taps, const ui
 /* a[channel] += weights of four channels, `taps` bytes apart, by one column. */
 MN_INLINE void mn_dot_4x1(int32_t a[4], const int8_t *w, uint32_t taps, const uint32_t *column)
 {
-	const uint32_t *x = column - 1, *end = x + taps / 8 * 2 * MN_GROUP_1;
+	const uint32_t *x = column - 1, *end = x + taps / 16 * 4 * MN_GROUP_1;
 	const uint32_t taps3 = 3 * taps;
 	int32_t a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
-	uint32_t xe, xo, wa, wb, e;
+	uint32_t wa, wb, xe, xo, e;
 	const int16_t *rest;
 
+	MN_OWN(a0);
+	MN_OWN(a1);
+	MN_OWN(a2);
+	MN_OWN(a3);
+	MN_OWN(w);
+	MN_OWN(x);
 	if (x != end)
-		__asm__ volatile(MN_LOOP(MN_DOT_4X1 MN_DOT_4X1)
+		__asm__ volatile(MN_LOOP(MN_DOT_4X1, "e")
 				 : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3),
-				   [w] "+r"(w), [x] "+r"(x), [xe] "=&r"(xe), [xo] "=&r"(xo),
-				   [wa] "=&r"(wa), [wb] "=&r"(wb), [e] "=&r"(e)
-				 : [k] "r"(taps), [k3] "r"(taps3), [end] "r"(end)
+				   [w] "+r"(w), [x] "+r"(x), [wa] "=&r"(wa), [wb] "=&r"(wb),
+				   [xe] "=&r"(xe), [xo] "=&r"(xo), [e] "=&r"(e)
+				 : [k] "r"(taps), [k3] "r"(taps3), [end] "m"(end)
 				 : "cc", "memory");
+	if (taps & 8)
+		__asm__ volatile(MN_DOT_4X1 MN_DOT_4X1
+				 : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3),
+				   [w] "+r"(w), [x] "+r"(x), [wa] "=&r"(wa), [wb] "=&r"(wb),
+				   [xe] "=&r"(xe), [xo] "=&r"(xo), [e] "=&r"(e)
+				 : [k] "r"(taps), [k3] "r"(taps3)
+				 : "memory");
 	if (taps & 4)
 		__asm__ volatile(MN_DOT_4X1
 				 : [a0] "+r"(a0), [a1] "+r"(a1), [a2] "+r"(a2), [a3] "+r"(a3),
-				   [w] "+r"(w), [x] "+r"(x), [xe] "=&r"(xe), [xo] "=&r"(xo),
-				   [wa] "=&r"(wa), [wb] "=&r"(wb), [e] "=&r"(e)
+				   [w] "+r"(w), [x] "+r"(x), [wa] "=&r"(wa), [wb] "=&r"(wb),
+				   [xe] "=&r"(xe), [xo] "=&r"(xo), [e] "=&r"(e)
 				 : [k] "r"(taps), [k3] "r"(taps3)
 				 : "memory");
 	rest = (const int16_t *)(const void *)(x + 1);
@@ -192,7 +233,8 @@ MN_INLINE void mn_dot_4x1(int32_t a[4], const int8_t *w, uint32_t taps, const ui
 
 #else
 
-static inline void mn_dot_2x2(int32_t a[4], const int8_t *w, uint32_t taps, const uint32_t *columns)
+static inline const int8_t *mn_dot_2x2(int32_t a[4], const int8_t *w, uint32_t taps,
+				       const uint32_t *columns)
 {
 	const uint32_t *x = columns;
 
@@ -212,6 +254,7 @@ static inline void mn_dot_2x2(int32_t a[4], const int8_t *w, uint32_t taps, cons
 		a[2] = mn_smlabb((uint32_t)w[taps], *x, a[2]);
 		a[3] = mn_smlabt((uint32_t)w[taps], *x, a[3]);
 	}
+	return w + taps;
 }
 
 static inline void mn_dot_4x1(int32_t a[4], const int8_t *w, uint32_t taps, const uint32_t *column)

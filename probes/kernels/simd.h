@@ -252,28 +252,41 @@ MN_INLINE int32_t mn_round_shift_add(int32_t x, int32_t shift, int32_t zp)
 #endif
 }
 
-/* Rescale and zero point; the activation follows in mn_pack4(). */
+/* mn_round_shift(x, n) + zp for n in 1 … 31: three instructions. */
+MN_INLINE int32_t mn_shift_right_add(int32_t x, int32_t n, int32_t zp)
+{
+#if MN_SIMD_ARM
+	/* As above, without the case of 0. */
+	__asm__("add %0, %0, %0, asr #31\n\t"
+		"asrs %0, %0, %1\n\t"
+		"adc %0, %0, %2"
+		: "+&r"(x)
+		: "r"(n), "r"(zp)
+		: "cc");
+	return x;
+#else
+	return mn_add32(mn_round_shift(x, n), zp);
+#endif
+}
+
+/* Rescale and zero point; the activation follows in mn_pack4(). Few layers ever shift left. */
 MN_INLINE int32_t mn_rescale_dsp(int32_t acc, int32_t mult, int32_t shift, int32_t zp)
 {
-	if (__builtin_expect(shift > 0, 0)) {
-		acc = mn_shl32(acc, shift);
-		shift = 0;
-	}
-	return mn_round_shift_add(mn_high_mul_dsp(acc, mult), shift, zp);
+	if (__builtin_expect(shift >= 0, 0))
+		return mn_add32(mn_high_mul_dsp(mn_shl32(acc, shift), mult), zp);
+	return mn_shift_right_add(mn_high_mul_dsp(acc, mult), -shift, zp);
 }
 
 /* The same for two accumulators of one channel. */
 MN_INLINE void mn_rescale_two(int32_t *a, int32_t *b, int32_t mult, int32_t shift, int32_t zp)
 {
-	int32_t x = *a, y = *b;
-
-	if (__builtin_expect(shift > 0, 0)) {
-		x = mn_shl32(x, shift);
-		y = mn_shl32(y, shift);
-		shift = 0;
+	if (__builtin_expect(shift >= 0, 0)) {
+		*a = mn_add32(mn_high_mul_dsp(mn_shl32(*a, shift), mult), zp);
+		*b = mn_add32(mn_high_mul_dsp(mn_shl32(*b, shift), mult), zp);
+	} else {
+		*a = mn_shift_right_add(mn_high_mul_dsp(*a, mult), -shift, zp);
+		*b = mn_shift_right_add(mn_high_mul_dsp(*b, mult), -shift, zp);
 	}
-	*a = mn_round_shift_add(mn_high_mul_dsp(x, mult), shift, zp);
-	*b = mn_round_shift_add(mn_high_mul_dsp(y, mult), shift, zp);
 }
 
 /* mn_requantise() of one output. */

@@ -32,7 +32,8 @@ static const struct mn_kernel ref[] = {
 static const struct mn_kernel dsp[] = {
 	{MN_OP_NOP, "null", no_scratch, mn_null},
 	{MN_OP_CONV_2D, "conv_2d_dsp", mn_conv_2d_dsp_scratch, mn_conv_2d_dsp},
-	{MN_OP_DEPTHWISE_CONV_2D, "depthwise_conv_2d_dsp", no_scratch, mn_depthwise_conv_2d_dsp},
+	{MN_OP_DEPTHWISE_CONV_2D, "depthwise_conv_2d_dsp", mn_depthwise_conv_2d_dsp_scratch,
+	 mn_depthwise_conv_2d_dsp},
 	{MN_OP_FULLY_CONNECTED, "fully_connected_dsp", mn_fully_connected_dsp_scratch,
 	 mn_fully_connected_dsp},
 	{MN_OP_AVERAGE_POOL_2D, "average_pool_2d_dsp", no_scratch, mn_average_pool_2d_dsp},

@@ -24,6 +24,7 @@ MN_VARIANT(reshape_ref);
 MN_VARIANT(conv_2d_dsp);
 MN_SCRATCH(conv_2d_dsp);
 MN_VARIANT(depthwise_conv_2d_dsp);
+MN_SCRATCH(depthwise_conv_2d_dsp);
 MN_VARIANT(fully_connected_dsp);
 MN_SCRATCH(fully_connected_dsp);
 MN_VARIANT(average_pool_2d_dsp);

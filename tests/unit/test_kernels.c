@@ -341,15 +341,17 @@ static uint32_t dsp_scratch(const char *text)
 static void test_scratch(void **state)
 {
 	(void)state;
-	/* Two columns of int16; with channels not divisible by 4 also the bytes of one. */
-	assert_int_equal(dsp_scratch("conv_2d in=1x8x8x16 out_c=8 kernel=3x3"), 4 * 144);
-	assert_int_equal(dsp_scratch("conv_2d in=1x8x8x3 out_c=8 kernel=3x3"), 5 * 27);
-	assert_int_equal(dsp_scratch("conv_2d in=1x8x8x3 out_c=8 kernel=1x1"), 4 * 3);
+	/* 12 bytes a channel, two columns of int16; with in channels not divisible by 4 also the
+	 * bytes of one. */
+	assert_int_equal(dsp_scratch("conv_2d in=1x8x8x16 out_c=8 kernel=3x3"), 12 * 8 + 4 * 144);
+	assert_int_equal(dsp_scratch("conv_2d in=1x8x8x3 out_c=8 kernel=3x3"), 12 * 8 + 5 * 27);
+	assert_int_equal(dsp_scratch("conv_2d in=1x8x8x3 out_c=8 kernel=1x1"), 12 * 8 + 4 * 3);
 	assert_int_equal(dsp_scratch("fully_connected in=1x1x1x37 out_c=8"), 2 * 37);
 	assert_int_equal(dsp_scratch("softmax in=1x1x1x10"), 40);
-	assert_int_equal(dsp_scratch("depthwise_conv_2d in=1x8x8x16 kernel=3x3"), 0);
+	assert_int_equal(dsp_scratch("depthwise_conv_2d in=1x8x8x16 kernel=3x3"), 12 * 16);
 	/* The largest that the check lets pass does not wrap. */
-	assert_int_equal(dsp_scratch("conv_2d in=1x1x2x134217727 out_c=1 kernel=1x2"), 1342177270);
+	assert_int_equal(dsp_scratch("conv_2d in=1x1x2x134217727 out_c=1 kernel=1x2"), 1342177282);
+	assert_int_equal(dsp_scratch("conv_2d in=1x1x1x1 out_c=268435455 kernel=1x1"), 3221225464u);
 	assert_int_equal(dsp_scratch("softmax in=1x1x1x268435455"), 1073741820);
 }
 
