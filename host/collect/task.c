@@ -87,7 +87,7 @@ void mn_task_refusal(const struct mn_task *task, const struct mn_msg_hello *hell
 		     const struct mn_msg_result *result, char *buf, size_t size)
 {
 	const struct mn_kernel *kernel = mn_kernel_find(task->set, task->layer.op);
-	const char *what = "memory";
+	const char *what = NULL;
 	struct mn_program program;
 	struct mn_step step;
 	uint32_t need, have;
@@ -102,8 +102,14 @@ void mn_task_refusal(const struct mn_task *task, const struct mn_msg_hello *hell
 	    !mn_program_single(&task->layer, kernel->scratch_bytes(&task->layer), &step, &program))
 		(void)mn_program_check(&program, hello->arena_bytes, hello->pool_bytes,
 				       hello->bias_pool_bytes, NULL, &what, &need, &have);
-	snprintf(buf, size, "it does not fit: needs %u bytes of %s, the board has %u", result->need,
-		 what, result->have);
+	/* All fits, but the kernel on the board wants more scratch than this program planned. */
+	if (!what)
+		snprintf(buf, size,
+			 "it does not fit: its kernel needs %u bytes of scratch, the plan has %u",
+			 result->need, result->have);
+	else
+		snprintf(buf, size, "it does not fit: needs %u bytes of %s, the board has %u",
+			 result->need, what, result->have);
 }
 
 int mn_task_check(const struct mn_task *task, const struct mn_msg_hello *hello,
