@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,17 +10,20 @@
 
 #include "group.h"
 #include "models.h"
+#include "paths.h"
 #include "regress.h"
 
 /* One fit that waits to be stored; owns what it points to, but for the ids. */
 struct result {
 	struct mn_fit fit;
-	struct mn_fit_term terms[MN_REGRESS_TERMS_MAX];
+	struct mn_fit_term terms[MN_MODEL_PATHS_MAX * MN_REGRESS_TERMS_MAX];
+	char path_text[MN_MODEL_PATHS_MAX * MN_REGRESS_TERMS_MAX][MN_PATH_TEXT_MAX];
+	char paths[MN_MODEL_PATHS_MAX * MN_PATH_TEXT_MAX];
 	char *board, *kernels, *backbone, *rig_model, *worst;
 	const int64_t *ids;
 	uint32_t n_ids;
 	char validation[48];
-	char detail[768];
+	char detail[1024];
 };
 
 struct campaign {
@@ -43,6 +47,7 @@ struct selection {
 	int64_t first_bad; /* measurement */
 	const int64_t *ids;
 	const struct mn_group_rig *rig;
+	const char *path; /* for sentences: "1x1: ", "" if the model has one path */
 };
 
 static int no_memory(struct campaign *c)
@@ -166,63 +171,78 @@ nomem:
 
 /* One fit */
 
-static void list_terms(const struct mn_model *m, char *buf, size_t size)
+static void list_terms(const struct mn_model_path *p, char *buf, size_t size)
 {
 	size_t len = 0;
 
 	buf[0] = '\0';
-	for (uint32_t j = 0; j < m->n_terms && len < size; j++)
+	for (uint32_t j = 0; j < p->n_terms && len < size; j++)
 		len += (size_t)snprintf(buf + len, size - len, "%s%s", j ? ", " : "",
-					mn_feature_name(m->terms[j]));
+					mn_feature_name(p->terms[j]));
 }
 
-static void explain_refusal(struct result *r, const struct mn_model *m, const struct selection *s,
+static void explain_refusal(struct result *r, const struct mn_group *group,
+			    const struct mn_model_path *p, const struct selection *s,
 			    const struct mn_regress_result *g)
 {
-	char terms[160];
+	char terms[256];
 
-	list_terms(m, terms, sizeof(terms));
+	list_terms(p, terms, sizeof(terms));
 	switch (g->status) {
 	case MN_REGRESS_TOO_FEW:
 		say(r,
-		    "%zu rows of %zu distinct %s for the terms %s: two more than terms are needed",
-		    s->n, s->n_distinct, r->fit.backbone[0] ? "models" : "layers", terms);
+		    "%s%zu rows of %zu distinct %s for the terms %s: two more than terms are "
+		    "needed",
+		    s->path, s->n, s->n_distinct, r->fit.backbone[0] ? "models" : "layers", terms);
 		break;
 	case MN_REGRESS_SINGLE:
-		say(r, "%s is the same in all %zu rows: one size gives no slope", terms, s->n);
+		say(r, "%s%s is the same in all %zu rows: one size gives no slope", s->path, terms,
+		    s->n);
 		break;
 	case MN_REGRESS_DEFICIENT:
 		say(r,
-		    "the terms %s depend on each other in these rows (condition %.1e): a sweep "
+		    "%sthe terms %s depend on each other in these rows (condition %.1e): a sweep "
 		    "must vary them independently",
-		    terms, g->condition);
+		    s->path, terms, g->condition);
 		break;
 	case MN_REGRESS_IMPOSSIBLE:
-		say(r, "%s does not grow with the terms %s: only a constant would be left",
-		    r->fit.target, terms);
+		say(r, "%s%s does not grow with the terms %s: only a constant would be left",
+		    s->path, r->fit.target, terms);
 		break;
 	case MN_REGRESS_NAN:
-		say(r, "measurement %lld has a figure that is no number",
-		    (long long)s->ids[g->bad_row]);
+		say(r, "%smeasurement %lld has a figure that is no number", s->path,
+		    (long long)group->id[s->rows[g->bad_row]]);
 		break;
 	case MN_REGRESS_OK:
 		break;
 	}
 }
 
-static void explain_terms(struct result *r, const struct mn_model *m,
+static void explain_terms(struct result *r, const struct mn_group *group,
+			  const struct mn_model_path *p, const struct selection *s,
 			  const struct mn_regress_result *g)
 {
-	for (uint32_t j = 0; j < m->n_terms; j++) {
+	for (uint32_t j = 0; j < p->n_terms; j++) {
 		const struct mn_regress_term *t = &g->terms[j];
-		const char *name = mn_feature_name(m->terms[j]);
+		const char *name = mn_feature_name(p->terms[j]);
 
 		if (t->state == MN_REGRESS_ZERO)
-			say(r, "%s is 0 in every row and was dropped", name);
-		if (t->state == MN_REGRESS_HELD)
-			say(r, "%s was held at 0: unconstrained it came out impossible, %.4g %s",
-			    name, t->unconstrained, r->fit.unit);
+			say(r, "%s%s is 0 in every row and was dropped", s->path, name);
+		if (t->state == MN_REGRESS_HELD && t->unconstrained > 0)
+			say(r, "%s%s came out as 0 with the others held", s->path, name);
+		if (t->state == MN_REGRESS_HELD && t->unconstrained < 0)
+			say(r, "%s%s was held at 0: unconstrained it came out impossible, %.4g %s",
+			    s->path, name, t->unconstrained, r->fit.unit);
 	}
+	if (g->ridge)
+		say(r,
+		    "%sterms depend on each other in these rows (condition %.1e), so a ridge "
+		    "chose among them: trust the sum, not the single coefficients",
+		    s->path, g->condition);
+	if (g->n_outliers)
+		say(r,
+		    "%s%zu rows were outliers and got no weight, the furthest is measurement %lld",
+		    s->path, g->n_outliers, (long long)group->id[s->rows[g->outlier]]);
 }
 
 static void explain_rows(struct result *r, const struct selection *s)
@@ -258,40 +278,106 @@ static void fill_range(struct result *r, const struct mn_group *g, const struct 
 	}
 }
 
-static int fill_ok(struct campaign *c, struct result *r, const struct mn_model *m,
-		   const struct selection *s, const struct mn_regress_result *g)
-{
-	const struct mn_regress_errors *e = &g->out_of_fold;
+/* The rows of a fit over all of its paths, with what other folds predict for them. */
+struct pool {
+	uint32_t *rows;
+	double *predicted;
+	size_t n;
+	int left_out; /* leave-one-out in every path */
+};
 
-	for (uint32_t j = 0; j < m->n_terms; j++) {
+static void add_terms(struct result *r, const struct mn_model *m, size_t path,
+		      const struct mn_regress_result *g)
+{
+	for (uint32_t j = 0; j < m->path[path].n_terms; j++) {
 		const struct mn_regress_term *t = &g->terms[j];
 
-		if (t->state == MN_REGRESS_FITTED)
-			r->terms[r->fit.n_terms++] = (struct mn_fit_term){
-				.name = mn_feature_name(m->terms[j]),
-				.value = t->value,
-				.ci95_lo = t->ci95_lo,
-				.ci95_hi = t->ci95_hi,
-				.std_err = t->std_err,
-			};
+		if (t->state != MN_REGRESS_FITTED)
+			continue;
+		mn_path_format(m->paths[path], r->path_text[r->fit.n_terms]);
+		r->terms[r->fit.n_terms++] = (struct mn_fit_term){
+			.name = mn_feature_name(m->path[path].terms[j]),
+			.value = t->value,
+			.ci95_lo = t->ci95_lo,
+			.ci95_hi = t->ci95_hi,
+			.std_err = t->std_err,
+			.vif = t->vif,
+		};
 	}
-	if (m->n_terms == 1 && m->terms[0] == MN_FEATURE_CONST)
-		r->fit.std_pct = 100 * g->sigma / g->terms[0].value;
-	r->fit.r2 = m->n_terms == 1 && m->terms[0] == MN_FEATURE_CONST ? NAN : e->r2;
-	r->fit.mape_pct = e->mape_pct;
-	r->fit.within5_pct = e->within5_pct;
-	r->fit.within10_pct = e->within10_pct;
-	r->fit.worst_pct = e->worst_pct;
-	r->worst = mn_group_row_name(&c->group, s->rows[e->worst]);
+	if (!(g->condition <= r->fit.condition))
+		r->fit.condition = g->condition;
+}
+
+static int is_mean(const struct mn_model *m)
+{
+	return m->n_paths == 1 && m->path[0].n_terms == 1 &&
+	       m->path[0].terms[0] == MN_FEATURE_CONST;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Rows that look disturbed: more than 10 robust standard deviations and a fifth off. They stay in
+ * the fit (a robust model weighs them), but nobody should overlook them.
+ */
+static int explain_outliers(struct campaign *c, struct result *r, const struct pool *pool,
+			    const double *y)
+{
+	double *sizes = malloc((pool->n ? pool->n : 1) * sizeof(*sizes)), limit, worst = 0;
+	size_t n = 0, furthest = 0;
+
+	if (!sizes)
+		return no_memory(c);
+	for (size_t i = 0; i < pool->n; i++)
+		sizes[i] = fabs(pool->predicted[i] / y[pool->rows[i]] - 1);
+	qsort(sizes, pool->n, sizeof(*sizes), by_size);
+	limit = fmax(0.2, 10 * 1.4826 * sizes[pool->n / 2]);
+	free(sizes);
+	for (size_t i = 0; i < pool->n; i++) {
+		double off = fabs(pool->predicted[i] / y[pool->rows[i]] - 1);
+
+		n += off > limit;
+		if (off > worst) {
+			worst = off;
+			furthest = i;
+		}
+	}
+	if (n && pool->n >= 20)
+		say(r,
+		    "%zu rows are so far off (over %.0f %%, half of the rows are within %.2g %%) "
+		    "that the board may have been disturbed, the furthest is measurement %lld",
+		    n, 100 * limit, 100 * limit / 14.826,
+		    (long long)c->group.id[pool->rows[furthest]]);
+	return 0;
+}
+
+static int fill_errors(struct campaign *c, struct result *r, const struct mn_model *m,
+		       const struct pool *pool, const double *y)
+{
+	struct mn_regress_errors e;
+
+	mn_regress_measure(y, pool->rows, pool->predicted, pool->n, &e);
+	r->fit.r2 = is_mean(m) ? NAN : e.r2;
+	r->fit.mape_pct = e.mape_pct;
+	r->fit.within5_pct = e.within5_pct;
+	r->fit.within10_pct = e.within10_pct;
+	r->fit.worst_pct = e.worst_pct;
+	r->worst = mn_group_row_name(&c->group, pool->rows[e.worst]);
 	if (!r->worst)
 		return no_memory(c);
 	r->fit.worst_layer = r->worst;
-	if (s->n_folds == s->n_distinct)
+	if (pool->left_out)
 		snprintf(r->validation, sizeof(r->validation), "leave-one-out");
 	else
 		snprintf(r->validation, sizeof(r->validation), "%u-fold seed %llu",
-			 (unsigned)s->n_folds, (unsigned long long)c->options->seed);
-	return 0;
+			 (unsigned)(c->options->max_folds ? c->options->max_folds : 10),
+			 (unsigned long long)c->options->seed);
+	return explain_outliers(c, r, pool, y);
 }
 
 /* The key and everything that does not depend on the outcome. */
@@ -337,47 +423,165 @@ static int new_result(struct campaign *c, const struct mn_model *m, enum mn_targ
 		.version = MNCHAR_VERSION,
 		.created_at = "",
 	};
+	r->fit.condition = NAN;
 	r->ids = s->ids;
 	r->n_ids = (uint32_t)s->n;
+	for (size_t i = 0; i < m->n_paths; i++) {
+		char path[MN_PATH_TEXT_MAX];
+		size_t len = strlen(r->paths);
+
+		snprintf(r->paths + len, sizeof(r->paths) - len, "%s%s", len ? "," : "",
+			 mn_path_format(m->paths[i], path));
+	}
 	*ret_result = r;
+	return 0;
+}
+
+/* The rows of s that are on a path of the model, dealt to folds among themselves. */
+static int select_path(struct campaign *c, const struct mn_model *m, size_t path,
+		       const struct selection *s, struct selection *ret)
+{
+	const struct mn_group *g = &c->group;
+	int rc;
+
+	*ret = (struct selection){
+		.rows = malloc((s->n ? s->n : 1) * sizeof(*ret->rows)),
+		.fold = malloc(s->n ? s->n : 1),
+		.path = "",
+	};
+	if (!ret->rows || !ret->fold)
+		return no_memory(c);
+	for (size_t i = 0; i < s->n; i++)
+		if (mn_path_first(m->paths, m->n_paths, g->path[s->rows[i]]) == (int)path)
+			ret->rows[ret->n++] = s->rows[i];
+	if (ret->n == 0)
+		return 0;
+	if (ret->n == s->n) {
+		memcpy(ret->fold, s->fold, s->n);
+		ret->n_folds = s->n_folds;
+		ret->n_distinct = s->n_distinct;
+		return 0;
+	}
+	rc = mn_regress_folds(g->key, ret->rows, ret->n, c->options->seed,
+			      c->options->max_folds ? c->options->max_folds : 10, ret->fold,
+			      &ret->n_folds, &ret->n_distinct);
+	return rc ? mn_err_set(c->err, rc, "cannot deal %zu rows to folds", ret->n) : 0;
+}
+
+/* Fit one path: its terms and sentences into r, its rows into the pool. */
+static int fit_path(struct campaign *c, struct result *r, const struct mn_model *m, size_t path,
+		    const double *y, const struct selection *all, struct pool *pool)
+{
+	const struct mn_group *g = &c->group;
+	const struct mn_model_path *p = &m->path[path];
+	struct mn_regress_result fitted;
+	struct selection s;
+	char name[MN_PATH_TEXT_MAX + 2];
+	int ret = select_path(c, m, path, all, &s);
+
+	if (ret || (s.n == 0 && m->n_paths > 1))
+		goto out;
+	if (m->n_paths > 1) {
+		mn_path_format(m->paths[path], name);
+		memcpy(name + strlen(name), ": ", 3);
+		s.path = name;
+	}
+	{
+		struct mn_regress data = {
+			.n = s.n,
+			.n_terms = p->n_terms,
+			.y = y,
+			.rows = s.rows,
+			.weighting = m->weighting,
+			.robust = m->robust,
+			.fold = s.fold,
+			.n_folds = s.n_folds,
+			.n_distinct = s.n_distinct,
+			.predicted = pool->predicted + pool->n,
+		};
+
+		for (uint32_t j = 0; j < p->n_terms; j++)
+			data.x[j] =
+				p->terms[j] == MN_FEATURE_CONST ? NULL : g->feature[p->terms[j]];
+		ret = mn_regress_fit(&data, &fitted, c->err);
+	}
+	if (ret)
+		goto out;
+	if (fitted.status != MN_REGRESS_OK) {
+		/* Of several refusals the last path's is the most general one. */
+		r->fit.status = mn_regress_status_text(fitted.status);
+		explain_refusal(r, g, p, &s, &fitted);
+		goto out;
+	}
+	add_terms(r, m, path, &fitted);
+	explain_terms(r, g, p, &s, &fitted);
+	if (is_mean(m))
+		r->fit.std_pct = 100 * fitted.sigma / fitted.terms[0].value;
+	memcpy(pool->rows + pool->n, s.rows, s.n * sizeof(*s.rows));
+	pool->n += s.n;
+	pool->left_out &= s.n_folds == s.n_distinct;
+out:
+	deselect(&s);
+	return ret;
+}
+
+/* The ids of the rows that were used, where those are not all that were selected. */
+static int fill_used(struct campaign *c, struct result *r, const struct selection *s,
+		     const struct pool *pool)
+{
+	int64_t **all_ids, *ids;
+
+	if (pool->n == s->n)
+		return 0;
+	say(r, "%zu rows are on a path that was not fitted", s->n - pool->n);
+	r->fit.n = (int64_t)pool->n;
+	r->fit.n_excluded += (int64_t)(s->n - pool->n);
+	all_ids = grown(c->ids, &c->ids_size, c->n_ids, sizeof(*c->ids));
+	if (!all_ids)
+		return no_memory(c);
+	c->ids = all_ids;
+	ids = malloc(pool->n * sizeof(*ids));
+	if (!ids)
+		return no_memory(c);
+	c->ids[c->n_ids++] = ids;
+	for (size_t i = 0; i < pool->n; i++)
+		ids[i] = c->group.id[pool->rows[i]];
+	r->ids = ids;
+	r->n_ids = (uint32_t)pool->n;
 	return 0;
 }
 
 static int fit_model(struct campaign *c, const struct mn_model *m, enum mn_target target, int cold,
 		     const char *backbone, const struct selection *s)
 {
-	const struct mn_group *g = &c->group;
-	struct mn_regress data = {
-		.n = s->n,
-		.n_terms = m->n_terms,
-		.y = g->value[target],
-		.rows = s->rows,
-		.weighting = m->weighting,
-		.fold = s->fold,
-		.n_folds = s->n_folds,
-		.n_distinct = s->n_distinct,
+	const double *y = c->group.value[target];
+	struct pool pool = {
+		.rows = malloc((s->n ? s->n : 1) * sizeof(*pool.rows)),
+		.predicted = malloc((s->n ? s->n : 1) * sizeof(*pool.predicted)),
+		.left_out = 1,
 	};
-	struct mn_regress_result fitted;
 	struct result *r = NULL;
-	int ret;
+	int ret = pool.rows && pool.predicted ? new_result(c, m, target, cold, backbone, s, &r)
+					      : no_memory(c);
 
-	for (uint32_t j = 0; j < m->n_terms; j++)
-		data.x[j] = m->terms[j] == MN_FEATURE_CONST ? NULL : g->feature[m->terms[j]];
-	ret = mn_regress_fit(&data, &fitted, c->err);
 	if (ret)
-		return ret;
-	ret = new_result(c, m, target, cold, backbone, s, &r);
-	if (ret)
-		return ret;
-	r->fit.status = mn_regress_status_text(fitted.status);
-	fill_range(r, g, s);
-	if (fitted.status == MN_REGRESS_OK) {
-		ret = fill_ok(c, r, m, s, &fitted);
-		explain_terms(r, m, &fitted);
-	} else {
-		explain_refusal(r, m, s, &fitted);
+		goto out;
+	fill_range(r, &c->group, s);
+	r->fit.status = mn_regress_status_text(MN_REGRESS_TOO_FEW);
+	for (size_t i = 0; i < m->n_paths && !ret; i++)
+		ret = fit_path(c, r, m, i, y, s, &pool);
+	if (!ret && pool.n) {
+		r->fit.status = mn_regress_status_text(MN_REGRESS_OK);
+		ret = fill_used(c, r, s, &pool);
+		if (!ret)
+			ret = fill_errors(c, r, m, &pool, y);
+	} else if (!ret && s->n == 0) {
+		say(r, "no row is left");
 	}
 	explain_rows(r, s);
+out:
+	free(pool.rows);
+	free(pool.predicted);
 	return ret;
 }
 
@@ -389,9 +593,12 @@ static int fit_target(struct campaign *c, enum mn_target target, int cold, int b
 
 	if (ret || s.n + s.n_excluded + s.n_stale + s.n_no_ops + s.n_bad == 0)
 		goto out;
-	for (const struct mn_model *m = mn_models; m->name && !ret; m++)
+	for (size_t i = 0; i < c->group.models->n && !ret; i++) {
+		const struct mn_model *m = &c->group.models->all[i];
+
 		if ((m->ops >> c->group.op & 1) && (m->targets >> target & 1))
 			ret = fit_model(c, m, target, cold, backbone_name, &s);
+	}
 out:
 	deselect(&s);
 	return ret;
@@ -489,18 +696,30 @@ static void free_results(struct campaign *c)
 	free(c->ids);
 }
 
+static int load_shipped(struct mn_models *models, struct mn_err *err)
+{
+	char folder[PATH_MAX];
+	int ret = mn_path(MN_DIR_MODELS, NULL, folder, sizeof(folder), err);
+
+	return ret ? ret : mn_models_folder(models, folder, err);
+}
+
 int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 	       int (*cb)(const struct mn_fit *fit, void *arg), void *arg,
 	       struct mn_fit_stats *ret_stats, struct mn_err *err)
 {
 	struct campaign c = {.options = options, .err = err};
+	struct mn_models shipped = {0};
 	struct mn_fit_stats stats = {0};
 	int ret = 0;
 
 	if (options->max_folds == 1 || options->max_folds > MN_REGRESS_FOLDS_MAX / 2)
 		return mn_err_set(err, MN_E_INVALID, "folds must be 2 to %d",
 				  MN_REGRESS_FOLDS_MAX / 2);
-	if (!options->boards)
+	c.group.models = options->models ? options->models : &shipped;
+	if (!options->models)
+		ret = load_shipped(&shipped, err);
+	if (!ret && !options->boards)
 		ret = read_board(&c, store, NULL);
 	for (size_t i = 0; options->boards && i < options->n_boards && !ret; i++)
 		ret = read_board(&c, store, options->boards[i]);
@@ -511,6 +730,9 @@ int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 
 		/* Only now the array has stopped moving. */
 		r->fit.terms = r->terms;
+		r->fit.paths = r->paths;
+		for (uint32_t j = 0; j < r->fit.n_terms; j++)
+			r->terms[j].path = r->path_text[j];
 		r->fit.detail = r->detail;
 		r->fit.validation = r->validation;
 		if (!strcmp(r->fit.status, "ok"))
@@ -528,5 +750,6 @@ int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 out:
 	mn_group_free(&c.group);
 	free_results(&c);
+	mn_models_free(&shipped);
 	return ret;
 }

@@ -9,9 +9,10 @@
  * probe the newest counts. Null probes are not fitted: their overhead is gone from the cycles
  * already. Excluded figures are left out and counted.
  *
- * Every model of models.h is tried on every group that has figures of its target. What cannot be
- * fitted is stored too, with its status and a sentence. The errors beside R2 are out-of-fold.
- * Deterministic: the same rows and seed give the same bits.
+ * Every model (models.h) is tried on every group that has figures of its target. What cannot be
+ * fitted is stored too, with its status and a sentence. The errors beside R2 are out-of-fold, over
+ * all kernel paths together. A path that cannot be fitted is named in `detail`: its rows are not
+ * used. Deterministic: the same rows and seed give the same bits.
  *
  * Memory: the rows of one (kind, board, kernels, op) at a time, about 150 bytes each; the store is
  * read once.
@@ -25,8 +26,11 @@
 #include "err.h"
 #include "store_read.h"
 
+struct mn_models;
+
 struct mn_fit_options {
-	const char *const *boards; /* NULL: all */
+	const struct mn_models *models; /* NULL: those that come with mnchar */
+	const char *const *boards;      /* NULL: all */
 	size_t n_boards;
 	uint64_t seed;      /* of the folds */
 	uint32_t max_folds; /* 2..10; 0: 10 */

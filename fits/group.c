@@ -45,6 +45,7 @@ static void free_columns(struct mn_group *g)
 	free(g->rig);
 	free(g->backbone);
 	free(g->cold);
+	free(g->path);
 }
 
 void mn_group_free(struct mn_group *g)
@@ -57,14 +58,19 @@ void mn_group_free(struct mn_group *g)
 }
 
 /* Features that a group of this op needs: those of its models, and the one that says its size. */
-static uint32_t wanted_features(int op)
+static uint32_t wanted_features(const struct mn_group *g)
 {
+	int op = g->op;
 	uint32_t wanted =
 		1u << (op == MN_MODELS_WHOLE ? MN_FEATURE_OPS : mn_feature_size((enum mn_op)op));
 
-	for (const struct mn_model *m = mn_models; m->name; m++)
-		for (uint32_t j = 0; (m->ops >> op & 1) && j < m->n_terms; j++)
-			wanted |= 1u << m->terms[j];
+	for (size_t i = 0; i < g->models->n; i++) {
+		const struct mn_model *m = &g->models->all[i];
+
+		for (size_t k = 0; (m->ops >> op & 1) && k < m->n_paths; k++)
+			for (uint32_t j = 0; j < m->path[k].n_terms; j++)
+				wanted |= 1u << m->path[k].terms[j];
+	}
 	return wanted & ~(1u << MN_FEATURE_CONST);
 }
 
@@ -80,7 +86,7 @@ static uint32_t wanted_features(int op)
 
 static int resize_columns(struct mn_group *g, size_t size)
 {
-	uint32_t wanted = wanted_features(g->op);
+	uint32_t wanted = wanted_features(g);
 
 	RESIZE(g->id, size);
 	RESIZE(g->key, size);
@@ -96,6 +102,7 @@ static int resize_columns(struct mn_group *g, size_t size)
 	RESIZE(g->rig, size);
 	RESIZE(g->backbone, size);
 	RESIZE(g->cold, size);
+	RESIZE(g->path, size);
 	g->size = size;
 	return 0;
 }
@@ -113,7 +120,7 @@ int mn_group_begin(struct mn_group *g, const struct mn_row *row)
 		g->layer = NULL;
 		g->name = NULL;
 		g->rig = g->backbone = NULL;
-		g->cold = NULL;
+		g->cold = g->path = NULL;
 		g->size = 0;
 		g->op = op_of(row);
 		if (resize_columns(g, 256))
@@ -214,6 +221,7 @@ int mn_group_add(struct mn_group *g, const struct mn_row *row)
 	g->rig[i] = (uint16_t)rig;
 	g->backbone[i] = (uint16_t)backbone;
 	g->cold[i] = row->cold != 0;
+	g->path[i] = row->layer ? (uint8_t)mn_path_of(row->layer) : 0;
 	g->n++;
 	return 0;
 }

@@ -23,6 +23,7 @@ struct mn_group_rig {
 };
 
 struct mn_group {
+	const struct mn_models *models; /* set it before the first row */
 	enum mn_kind kind;
 	char *board, *kernels;
 	int op; /* enum mn_op or MN_MODELS_WHOLE */
@@ -36,6 +37,7 @@ struct mn_group {
 	char **name;                       /* whole models */
 	uint16_t *rig, *backbone;          /* indices */
 	uint8_t *cold;
+	uint8_t *path; /* bits of enum mn_path; 0 of whole models */
 
 	struct mn_group_rig *rigs;
 	size_t n_rigs;

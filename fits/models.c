@@ -1,56 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "models.h"
 
-#define OP(name)   (1u << MN_OP_##name)
-#define WHOLE      (1u << MN_MODELS_WHOLE)
-#define WITH_MACS  (OP(CONV_2D) | OP(DEPTHWISE_CONV_2D) | OP(FULLY_CONNECTED))
-#define COSTS      (1u << MN_TARGET_LATENCY | 1u << MN_TARGET_ENERGY)
-#define POWER      (1u << MN_TARGET_POWER)
-#define RELATIVE   MN_WEIGHTING_RELATIVE
-#define UNWEIGHTED MN_WEIGHTING_NONE
-#define TERMS_1(a)                                                                                 \
-	1,                                                                                         \
-	{                                                                                          \
-		MN_FEATURE_##a                                                                     \
-	}
-#define TERMS_2(a, b)                                                                              \
-	2,                                                                                         \
-	{                                                                                          \
-		MN_FEATURE_##a, MN_FEATURE_##b                                                     \
-	}
-#define TERMS_3(a, b, c)                                                                           \
-	3,                                                                                         \
-	{                                                                                          \
-		MN_FEATURE_##a, MN_FEATURE_##b, MN_FEATURE_##c                                     \
-	}
-#define TERMS_4(a, b, c, d)                                                                        \
-	4,                                                                                         \
-	{                                                                                          \
-		MN_FEATURE_##a, MN_FEATURE_##b, MN_FEATURE_##c, MN_FEATURE_##d                     \
-	}
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* clang-format off */
-const struct mn_model mn_models[] = {
-	{"ops", WITH_MACS, COSTS, RELATIVE, TERMS_1(OPS)},
-	{"ops-affine", WITH_MACS, COSTS, RELATIVE, TERMS_2(OPS, CONST)},
-	{"ops", WHOLE, COSTS, UNWEIGHTED, TERMS_1(OPS)},
-	{"ops-affine", WHOLE, COSTS, UNWEIGHTED, TERMS_2(OPS, CONST)},
-
-	{"features", OP(CONV_2D), COSTS, RELATIVE,
-	 TERMS_4(MACS, OUT_ELEMENTS, IM2COL_ELEMENTS, CONST)},
-	{"features", OP(DEPTHWISE_CONV_2D) | OP(FULLY_CONNECTED), COSTS, RELATIVE,
-	 TERMS_3(MACS, OUT_ELEMENTS, CONST)},
-	{"features", OP(AVERAGE_POOL_2D) | OP(MAX_POOL_2D), COSTS, RELATIVE,
-	 TERMS_3(WINDOW_ELEMENTS, OUT_ELEMENTS, CONST)},
-	{"features", OP(MEAN) | OP(PAD), COSTS, RELATIVE,
-	 TERMS_3(IN_ELEMENTS, OUT_ELEMENTS, CONST)},
-	{"features", OP(ADD) | OP(SOFTMAX) | OP(RESHAPE), COSTS, RELATIVE,
-	 TERMS_2(OUT_ELEMENTS, CONST)},
-
-	{"mean", ~OP(NOP), POWER, UNWEIGHTED, TERMS_1(CONST)},
-	{0},
-};
-/* clang-format on */
+#include <cyaml/cyaml.h>
 
 const char *mn_target_name(enum mn_target target)
 {
@@ -64,4 +22,301 @@ const char *mn_target_unit(enum mn_target target)
 	static const char *const units[] = {"ms", "mJ", "mW"};
 
 	return units[target];
+}
+
+/* The file, as libcyaml fills it. */
+struct raw_path {
+	uint32_t path, terms;
+};
+
+struct raw_fit {
+	uint32_t ops, targets;
+	uint32_t weighting;
+	bool origin, robust;
+	struct raw_path *paths;
+	uint32_t paths_count;
+};
+
+struct raw {
+	char *name;
+	struct raw_fit *fits;
+	uint32_t fits_count;
+};
+
+static const cyaml_strval_t op_names[] = {
+#define X(name, value, text, inputs) {text, 1 << (value)},
+	MN_OP_TABLE(X)
+#undef X
+		{"model", 1LL << MN_MODELS_WHOLE},
+};
+
+static const cyaml_strval_t target_names[] = {
+	{"latency", 1 << MN_TARGET_LATENCY},
+	{"energy", 1 << MN_TARGET_ENERGY},
+	{"power", 1 << MN_TARGET_POWER},
+};
+
+static const cyaml_strval_t weighting_names[] = {
+	{"none", MN_WEIGHTING_NONE},
+	{"relative", MN_WEIGHTING_RELATIVE},
+};
+
+static const cyaml_strval_t path_names[] = {
+#define X(name, bit, text) {text, 1 << (bit)},
+	MN_PATH_TABLE(X)
+#undef X
+};
+
+/* But const: `origin` says whether there is one. */
+static const cyaml_strval_t term_names[] = {
+	{"ops", 1 << MN_FEATURE_OPS},
+	{"macs", 1 << MN_FEATURE_MACS},
+	{"out_elements", 1 << MN_FEATURE_OUT_ELEMENTS},
+	{"im2col_elements", 1 << MN_FEATURE_IM2COL_ELEMENTS},
+	{"in_elements", 1 << MN_FEATURE_IN_ELEMENTS},
+	{"window_elements", 1 << MN_FEATURE_WINDOW_ELEMENTS},
+	{"pixels", 1 << MN_FEATURE_PIXELS},
+	{"copy_elements", 1 << MN_FEATURE_COPY_ELEMENTS},
+	{"pad_elements", 1 << MN_FEATURE_PAD_ELEMENTS},
+	{"copy_taps", 1 << MN_FEATURE_COPY_TAPS},
+	{"tail4_macs", 1 << MN_FEATURE_TAIL4_MACS},
+	{"tail16_macs", 1 << MN_FEATURE_TAIL16_MACS},
+	{"odd_macs", 1 << MN_FEATURE_ODD_MACS},
+	{"inner_macs", 1 << MN_FEATURE_INNER_MACS},
+};
+
+_Static_assert(MN_FEATURE_COUNT == CYAML_ARRAY_LEN(term_names) + 1, "a feature has no name here");
+
+#define FLAGS(key, flags, type, member, names)                                                     \
+	CYAML_FIELD_FLAGS(key, CYAML_FLAG_STRICT | (flags), type, member, names,                   \
+			  CYAML_ARRAY_LEN(names))
+
+static const cyaml_schema_field_t path_fields[] = {
+	FLAGS("path", CYAML_FLAG_OPTIONAL, struct raw_path, path, path_names),
+	FLAGS("terms", 0, struct raw_path, terms, term_names),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t path_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_path, path_fields),
+};
+
+static const cyaml_schema_field_t fit_fields[] = {
+	FLAGS("ops", 0, struct raw_fit, ops, op_names),
+	FLAGS("targets", 0, struct raw_fit, targets, target_names),
+	CYAML_FIELD_ENUM("weighting", CYAML_FLAG_STRICT, struct raw_fit, weighting, weighting_names,
+			 CYAML_ARRAY_LEN(weighting_names)),
+	CYAML_FIELD_BOOL("origin", CYAML_FLAG_DEFAULT, struct raw_fit, origin),
+	CYAML_FIELD_BOOL("robust", CYAML_FLAG_OPTIONAL, struct raw_fit, robust),
+	CYAML_FIELD_SEQUENCE("paths", CYAML_FLAG_POINTER, struct raw_fit, paths, &path_schema, 1,
+			     MN_MODEL_PATHS_MAX),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t fit_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_fit, fit_fields),
+};
+
+static const cyaml_schema_field_t fields[] = {
+	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct raw, name, 1, 40),
+	CYAML_FIELD_SEQUENCE("fits", CYAML_FLAG_POINTER, struct raw, fits, &fit_schema, 1, 64),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw, fields),
+};
+
+/* libcyaml tells what is wrong only to its log: a sentence, then where, from the inside out. */
+struct complaint {
+	char sentence[200];
+	unsigned line, column; /* 0: not said */
+};
+
+static void take_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
+{
+	struct complaint *c = ctx;
+	char text[256];
+	const char *at;
+
+	(void)level;
+	vsnprintf(text, sizeof(text), fmt, args);
+	text[strcspn(text, "\n")] = '\0';
+	if (!c->sentence[0])
+		snprintf(c->sentence, sizeof(c->sentence), "%.199s",
+			 !strncmp(text, "Load: ", 6) ? text + 6 : text);
+	at = strstr(text, "line: ");
+	if (at && !c->line && sscanf(at, "line: %u, column: %u", &c->line, &c->column) != 2)
+		c->line = 0;
+}
+
+static int check(const char *name, size_t number, const struct raw_fit *fit, struct mn_err *err)
+{
+	const char *why = NULL;
+
+	for (uint32_t i = 0; i < fit->paths_count && !why; i++) {
+		int terms = __builtin_popcount(fit->paths[i].terms) + !fit->origin;
+
+		if (terms == 0)
+			why = "a path through the origin needs a term";
+		else if (terms > MN_REGRESS_TERMS_MAX)
+			why = "a path has too many terms";
+		else if ((fit->ops >> MN_MODELS_WHOLE & 1) &&
+			 (fit->paths[i].terms & ~(1u << MN_FEATURE_OPS) || fit->paths[i].path))
+			why = "of a whole model only the ops are known: no other term and no path";
+	}
+	if (!fit->ops || !fit->targets)
+		why = "ops and targets must not be empty";
+	return why ? mn_err_set(err, MN_E_INVALID, "%s:1:1: fit number %zu: %s", name, number + 1,
+				why)
+		   : 0;
+}
+
+static int add(struct mn_models *models, const char *name, const struct raw_fit *fit)
+{
+	struct mn_model *all = realloc(models->all, (models->n + 1) * sizeof(*all)), *m;
+
+	if (!all)
+		return MN_E_NOMEM;
+	models->all = all;
+	m = &all[models->n];
+	*m = (struct mn_model){
+		.name = strdup(name),
+		.ops = fit->ops,
+		.targets = fit->targets,
+		.weighting = (enum mn_weighting)fit->weighting,
+		.robust = fit->robust,
+		.n_paths = fit->paths_count,
+	};
+	if (!m->name)
+		return MN_E_NOMEM;
+	models->n++;
+	for (size_t i = 0; i < m->n_paths; i++) {
+		struct mn_model_path *p = &m->path[i];
+
+		m->paths[i] = (uint8_t)fit->paths[i].path;
+		for (int f = 0; f < MN_FEATURE_COUNT; f++)
+			if (fit->paths[i].terms >> f & 1)
+				p->terms[p->n_terms++] = (enum mn_feature)f;
+		if (!fit->origin)
+			p->terms[p->n_terms++] = MN_FEATURE_CONST;
+	}
+	return 0;
+}
+
+static void drop(struct mn_models *models, size_t n)
+{
+	while (models->n > n)
+		free(models->all[--models->n].name);
+}
+
+int mn_models_text(struct mn_models *models, const char *name, const char *text, size_t len,
+		   struct mn_err *err)
+{
+	struct complaint complaint = {.line = 0};
+	const cyaml_config_t config = {
+		.mem_fn = cyaml_mem,
+		.log_level = CYAML_LOG_ERROR,
+		.flags = CYAML_CFG_NO_ALIAS,
+		.log_fn = take_log,
+		.log_ctx = &complaint,
+	};
+	struct raw *raw = NULL;
+	size_t before = models->n;
+	cyaml_err_t bad;
+	int rc = 0;
+
+	bad = cyaml_load_data((const uint8_t *)text, len, &config, &schema, (cyaml_data_t **)&raw,
+			      NULL);
+	if (bad == CYAML_ERR_OOM)
+		return mn_err_set(err, MN_E_NOMEM, "%s: out of memory", name);
+	if (bad != CYAML_OK || !raw)
+		return mn_err_set(err, MN_E_SYNTAX, "%s:%u:%u: %s", name,
+				  complaint.line ? complaint.line : 1,
+				  complaint.line ? complaint.column : 1,
+				  complaint.sentence[0] ? complaint.sentence
+				  : bad != CYAML_OK     ? cyaml_strerror(bad)
+							: "the file is empty");
+	for (size_t i = 0; i < raw->fits_count && rc == 0; i++) {
+		rc = check(name, i, &raw->fits[i], err);
+		for (size_t j = 0; j < models->n && rc == 0; j++)
+			if (!strcmp(models->all[j].name, raw->name) &&
+			    (models->all[j].ops & raw->fits[i].ops) &&
+			    (models->all[j].targets & raw->fits[i].targets))
+				rc = mn_err_set(err, MN_E_INVALID,
+						"%s:1:1: fit number %zu: there is already a model "
+						"%s for some op and target of it",
+						name, i + 1, raw->name);
+		if (rc == 0 && add(models, raw->name, &raw->fits[i]))
+			rc = mn_err_set(err, MN_E_NOMEM, "%s: out of memory", name);
+	}
+	if (rc)
+		drop(models, before);
+	cyaml_free(&config, &schema, raw, 0);
+	return rc;
+}
+
+int mn_models_file(struct mn_models *models, const char *path, struct mn_err *err)
+{
+	enum { MAX = 1 << 20 };
+	FILE *f = fopen(path, "rb");
+	char *text = NULL;
+	size_t len;
+	int rc;
+
+	if (!f)
+		return mn_err_set(err, errno == ENOENT ? MN_E_NOTFOUND : MN_E_IO, "%s: %s", path,
+				  strerror(errno));
+	text = malloc(MAX);
+	len = text ? fread(text, 1, MAX, f) : 0;
+	if (!text)
+		rc = mn_err_set(err, MN_E_NOMEM, "%s: out of memory", path);
+	else if (ferror(f))
+		rc = mn_err_set(err, MN_E_IO, "%s: %s", path, strerror(errno));
+	else if (len == MAX)
+		rc = mn_err_set(err, MN_E_TOO_BIG, "%s: this is too long for a model", path);
+	else
+		rc = mn_models_text(models, path, text, len, err);
+	free(text);
+	fclose(f);
+	return rc;
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+	size_t n = strlen(entry->d_name);
+
+	return n > 5 && entry->d_name[0] != '.' && !strcmp(entry->d_name + n - 5, ".yaml");
+}
+
+int mn_models_folder(struct mn_models *models, const char *folder, struct mn_err *err)
+{
+	struct dirent **entries = NULL;
+	int n = scandir(folder, &entries, is_yaml, alphasort), rc = 0;
+
+	if (n < 0)
+		return mn_err_set(err, errno == ENOENT ? MN_E_NOTFOUND : MN_E_IO, "%s: %s", folder,
+				  strerror(errno));
+	for (int i = 0; i < n; i++) {
+		char *path = NULL;
+
+		if (rc == 0 && asprintf(&path, "%s/%s", folder, entries[i]->d_name) < 0)
+			rc = mn_err_set(err, MN_E_NOMEM, "%s: out of memory", folder);
+		if (rc == 0)
+			rc = mn_models_file(models, path, err);
+		free(path);
+		free(entries[i]);
+	}
+	free(entries);
+	if (rc == 0 && models->n == 0)
+		rc = mn_err_set(err, MN_E_NOTFOUND, "%s: no model (*.yaml) is in this folder",
+				folder);
+	return rc;
+}
+
+void mn_models_free(struct mn_models *models)
+{
+	drop(models, 0);
+	free(models->all);
+	models->all = NULL;
 }

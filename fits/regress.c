@@ -17,9 +17,10 @@ enum {
 };
 
 /* Smallest over largest singular value of the equilibrated columns below which they count as
- * dependent. QR of a million rows keeps about 1e-13; columns that differ in one row of a million
- * are still above. */
+ * dependent. QR of a million rows keeps about 1e-13. */
 static const double rank_tolerance = 1e-9;
+
+static const double penalty = 1 / MN_REGRESS_CONDITION_MAX;
 
 const char *mn_regress_status_text(enum mn_regress_status status)
 {
@@ -137,21 +138,30 @@ static void merge(struct triangle *t, const struct triangle *from, size_t width)
 /* Solutions */
 
 struct solution {
-	double value[MN_REGRESS_TERMS_MAX];   /* 0 outside the set */
-	double std_err[MN_REGRESS_TERMS_MAX]; /* for sigma = 1 */
-	double rss;                           /* residual sum of squares */
-	double ratio;                         /* smallest over largest singular value */
+	double value[MN_REGRESS_TERMS_MAX]; /* 0 outside the set */
+	double vif[MN_REGRESS_TERMS_MAX];
+	double covariance[MN_REGRESS_TERMS_MAX][MN_REGRESS_TERMS_MAX]; /* for sigma = 1 */
+	double rss;                                                    /* residual sum of squares */
+	double ratio; /* smallest over largest singular value */
 	int full_rank;
 };
 
-/* Least squares over the columns in `set` of a reduced triangle: SVD of the equilibrated columns.
- */
-static void solve(const struct triangle *t, size_t p, unsigned set, struct solution *ret)
+static double column_norm(const struct triangle *t, size_t p, size_t j)
 {
-	double a_data[MN_REGRESS_TERMS_MAX * MN_REGRESS_TERMS_MAX] = {0};
+	double norm = 0;
+
+	for (size_t i = 0; i < p; i++)
+		norm = hypot(norm, t->a[i][j]);
+	return norm;
+}
+
+/* Least squares over the columns in `set` of a reduced triangle: SVD of the equilibrated columns,
+ * with a ridge the penalties stand below them. */
+static void solve(const struct triangle *t, size_t p, unsigned set, int ridge, struct solution *ret)
+{
+	double a_data[2 * MN_REGRESS_TERMS_MAX * MN_REGRESS_TERMS_MAX] = {0};
 	double v_data[MN_REGRESS_TERMS_MAX * MN_REGRESS_TERMS_MAX];
 	double s[MN_REGRESS_TERMS_MAX], scale[MN_REGRESS_TERMS_MAX];
-	double residual[MN_REGRESS_TERMS_MAX];
 	size_t column[MN_REGRESS_TERMS_MAX], m = 0;
 	gsl_matrix_view a, v;
 	gsl_vector_view sv;
@@ -160,17 +170,17 @@ static void solve(const struct triangle *t, size_t p, unsigned set, struct solut
 	for (size_t j = 0; j < p; j++)
 		if (set & 1u << j)
 			column[m++] = j;
-	a = gsl_matrix_view_array(a_data, p, m);
+	a = gsl_matrix_view_array(a_data, ridge ? p + m : p, m);
 	v = gsl_matrix_view_array(v_data, m, m);
 	sv = gsl_vector_view_array(s, m);
 	for (size_t k = 0; k < m; k++) {
-		scale[k] = 0;
-		for (size_t i = 0; i < p; i++)
-			scale[k] = hypot(scale[k], t->a[i][column[k]]);
+		scale[k] = column_norm(t, p, column[k]);
 		if (!(scale[k] > 0))
 			return;
 		for (size_t i = 0; i < p; i++)
 			gsl_matrix_set(&a.matrix, i, k, t->a[i][column[k]] / scale[k]);
+		if (ridge)
+			gsl_matrix_set(&a.matrix, p + k, k, penalty);
 	}
 	if (gsl_linalg_SV_decomp_jacobi(&a.matrix, &v.matrix, &sv.vector))
 		return;
@@ -179,7 +189,7 @@ static void solve(const struct triangle *t, size_t p, unsigned set, struct solut
 	if (!ret->full_rank)
 		return;
 	for (size_t k = 0; k < m; k++) {
-		double value = 0, variance = 0;
+		double value = 0;
 
 		for (size_t l = 0; l < m; l++) {
 			double ud = 0, vs = gsl_matrix_get(&v.matrix, k, l) / s[l];
@@ -187,17 +197,21 @@ static void solve(const struct triangle *t, size_t p, unsigned set, struct solut
 			for (size_t i = 0; i < p; i++)
 				ud += gsl_matrix_get(&a.matrix, i, l) * t->a[i][p];
 			value += vs * ud;
-			variance += vs * vs;
+			ret->vif[column[k]] += vs * vs;
+			for (size_t o = 0; o < m; o++)
+				ret->covariance[column[k]][column[o]] +=
+					vs * gsl_matrix_get(&v.matrix, o, l) / s[l] / scale[k] /
+					scale[o];
 		}
 		ret->value[column[k]] = value / scale[k];
-		ret->std_err[column[k]] = sqrt(variance) / scale[k];
 	}
 	ret->rss = t->a[p][p] * t->a[p][p];
 	for (size_t i = 0; i < p; i++) {
-		residual[i] = t->a[i][p];
+		double residual = t->a[i][p];
+
 		for (size_t k = 0; k < m; k++)
-			residual[i] -= t->a[i][column[k]] * ret->value[column[k]];
-		ret->rss += residual[i] * residual[i];
+			residual -= t->a[i][column[k]] * ret->value[column[k]];
+		ret->rss += residual * residual;
 	}
 }
 
@@ -209,28 +223,94 @@ static int feasible(const struct solution *s, size_t p)
 	return s->full_rank;
 }
 
-/*
- * The best subset of `set` without a negative value; 0 if there is none. With so few terms, trying
- * all subsets is exact and quick; the full set wins whenever it is feasible.
- */
-static unsigned solve_nonnegative(const struct triangle *t, size_t p, unsigned set,
-				  struct solution *ret)
+/* The column outside of `used` along which the residual shrinks most; p: none. */
+static size_t steepest(const struct triangle *t, size_t p, unsigned candidates, const double *x)
 {
-	unsigned best = 0;
+	double best = 1e-12, norm = column_norm(t, p, p);
+	size_t found = p;
 
-	solve(t, p, set, ret);
-	if (feasible(ret, p))
-		return set;
-	for (unsigned sub = (set - 1) & set; sub; sub = (sub - 1) & set) {
-		struct solution s;
+	for (size_t j = 0; j < p; j++) {
+		double w = 0, scale;
 
-		solve(t, p, sub, &s);
-		if (feasible(&s, p) && (!best || s.rss < ret->rss)) {
-			*ret = s;
-			best = sub;
+		if (!(candidates & 1u << j))
+			continue;
+		for (size_t i = 0; i < p; i++) {
+			double residual = t->a[i][p];
+
+			for (size_t k = 0; k < p; k++)
+				residual -= t->a[i][k] * x[k];
+			w += t->a[i][j] * residual;
+		}
+		scale = column_norm(t, p, j) * norm;
+		if (scale > 0 && w / scale > best) {
+			best = w / scale;
+			found = j;
 		}
 	}
-	return best;
+	return found;
+}
+
+/* Move x to the solution over *used, or as far as no value is negative, and drop what is 0 there.
+ */
+static void step(double *x, size_t p, unsigned *used, const struct solution *s)
+{
+	double alpha = 1;
+
+	for (size_t j = 0; j < p; j++)
+		if ((*used & 1u << j) && s->value[j] <= 0 && x[j] / (x[j] - s->value[j]) < alpha)
+			alpha = x[j] / (x[j] - s->value[j]);
+	for (size_t j = 0; j < p; j++) {
+		if (!(*used & 1u << j))
+			continue;
+		x[j] += alpha * (s->value[j] - x[j]);
+		if (s->value[j] <= 0 && x[j] <= 1e-14 * fabs(s->value[j])) {
+			x[j] = 0;
+			*used &= ~(1u << j);
+		}
+	}
+}
+
+/*
+ * The best solution over columns of `set` without a negative value, by Lawson and Hanson (Solving
+ * Least Squares Problems, chapter 23); the full set wins whenever it is feasible. Returns the
+ * columns used, 0 if there are none.
+ */
+static unsigned solve_nonnegative(const struct triangle *t, size_t p, unsigned set, int ridge,
+				  struct solution *ret)
+{
+	double x[MN_REGRESS_TERMS_MAX] = {0};
+	unsigned used = 0, barred = 0;
+
+	solve(t, p, set, ridge, ret);
+	if (feasible(ret, p))
+		return set;
+	for (int round = 0; round < 10 * MN_REGRESS_TERMS_MAX; round++) {
+		size_t j = steepest(t, p, set & ~used & ~barred, x);
+		struct solution s;
+
+		if (j == p)
+			break;
+		solve(t, p, used | 1u << j, ridge, &s);
+		/* Rounding can promise descent where there is none: never try that again. */
+		if (!s.full_rank || s.value[j] <= 0) {
+			barred |= 1u << j;
+			continue;
+		}
+		used |= 1u << j;
+		while (used && !feasible(&s, p)) {
+			unsigned before = used;
+
+			step(x, p, &used, &s);
+			if (used == before)
+				break;
+			if (used)
+				solve(t, p, used, ridge, &s);
+		}
+		memcpy(x, s.value, sizeof(x));
+	}
+	if (used)
+		solve(t, p, used, ridge, ret);
+	return used && feasible(ret, p) ? used : 0;
 }
 
 /* Data */
@@ -272,41 +352,62 @@ static enum mn_regress_status look(const struct mn_regress *d, unsigned *ret_set
 	return MN_REGRESS_OK;
 }
 
-static void accumulate(const struct mn_regress *d, struct triangle *folds)
+static double weight_of(const struct mn_regress *d, size_t row)
+{
+	return d->weighting == MN_WEIGHTING_RELATIVE ? 1 / d->y[row] : 1;
+}
+
+static double fit_of(const struct mn_regress *d, const double *value, size_t row)
+{
+	double fit = 0;
+
+	for (size_t j = 0; j < d->n_terms; j++)
+		fit += value[j] * x_of(d, j, row);
+	return fit;
+}
+
+/* robust: another weight a row, or NULL. */
+static void accumulate(const struct mn_regress *d, const double *robust, struct triangle *folds)
 {
 	size_t width = d->n_terms + 1;
 
 	for (size_t i = 0; i < d->n; i++) {
 		size_t row = row_of(d, i);
 		double *out = next_row(&folds[d->fold ? d->fold[i] : 0], width);
-		double w = d->weighting == MN_WEIGHTING_RELATIVE ? 1 / d->y[row] : 1;
+		double w = weight_of(d, row) * (robust ? sqrt(robust[i]) : 1);
 
 		for (size_t j = 0; j < d->n_terms; j++)
 			out[j] = w * x_of(d, j, row);
 		out[d->n_terms] = w * d->y[row];
 	}
-	for (uint32_t f = 0; f < d->n_folds; f++)
+	for (uint32_t f = 0; f < (d->n_folds ? d->n_folds : 1); f++)
 		reduce(&folds[f], width);
 }
 
-/* values: n_terms numbers a fold, or the same for all if fold is NULL. */
-static void measure(const struct mn_regress *d, const double (*values)[MN_REGRESS_TERMS_MAX],
-		    const uint8_t *fold, struct mn_regress_errors *ret)
+/* The triangle of all folds but `held`; UINT32_MAX: of all. */
+static void gather(const struct mn_regress *d, const struct triangle *folds, uint32_t held,
+		   struct triangle *work)
+{
+	memset(work, 0, sizeof(*work));
+	for (uint32_t f = 0; f < (d->n_folds ? d->n_folds : 1); f++)
+		if (f != held)
+			merge(work, &folds[f], d->n_terms + 1);
+	reduce(work, d->n_terms + 1);
+}
+
+void mn_regress_measure(const double *ys, const uint32_t *rows, const double *predicted, size_t n,
+			struct mn_regress_errors *ret)
 {
 	double mean = 0, total = 0, rss = 0, sum = 0;
 	size_t in5 = 0, in10 = 0;
 
 	memset(ret, 0, sizeof(*ret));
-	for (size_t i = 0; i < d->n; i++)
-		mean += (d->y[row_of(d, i)] - mean) / (double)(i + 1);
-	for (size_t i = 0; i < d->n; i++) {
-		const double *value = values[fold ? fold[i] : 0];
-		size_t row = row_of(d, i);
-		double y = d->y[row], fit = 0, relative;
+	for (size_t i = 0; i < n; i++)
+		mean += (ys[rows ? rows[i] : i] - mean) / (double)(i + 1);
+	for (size_t i = 0; i < n; i++) {
+		double y = ys[rows ? rows[i] : i], fit = predicted[i];
+		double relative = 100 * fabs((fit - y) / y);
 
-		for (size_t j = 0; j < d->n_terms; j++)
-			fit += value[j] * x_of(d, j, row);
-		relative = 100 * fabs((fit - y) / y);
 		rss += (y - fit) * (y - fit);
 		total += (y - mean) * (y - mean);
 		sum += relative;
@@ -318,45 +419,82 @@ static void measure(const struct mn_regress *d, const double (*values)[MN_REGRES
 		}
 	}
 	ret->r2 = total > 0 ? 1 - rss / total : NAN;
-	ret->mape_pct = sum / (double)d->n;
-	ret->within5_pct = 100 * (double)in5 / (double)d->n;
-	ret->within10_pct = 100 * (double)in10 / (double)d->n;
+	ret->mape_pct = sum / (double)n;
+	ret->within5_pct = 100 * (double)in5 / (double)n;
+	ret->within10_pct = 100 * (double)in10 / (double)n;
 }
 
 static const struct mn_regress_errors no_errors = {NAN, NAN, NAN, NAN, NAN, 0};
 
 static void cross_validate(const struct mn_regress *d, const struct triangle *folds, unsigned set,
-			   struct triangle *work, struct mn_regress_errors *ret)
+			   int ridge, struct triangle *work, double *predicted)
 {
 	double values[MN_REGRESS_FOLDS_MAX][MN_REGRESS_TERMS_MAX];
-	size_t width = d->n_terms + 1;
 
 	for (uint32_t held = 0; held < d->n_folds; held++) {
 		struct solution s;
 
-		memset(work, 0, sizeof(*work));
-		for (uint32_t f = 0; f < d->n_folds; f++)
-			if (f != held)
-				merge(work, &folds[f], width);
-		reduce(work, width);
-		if (!solve_nonnegative(work, d->n_terms, set, &s))
+		gather(d, folds, held, work);
+		if (!solve_nonnegative(work, d->n_terms, set, ridge, &s))
 			memset(&s, 0, sizeof(s));
 		memcpy(values[held], s.value, sizeof(values[held]));
 	}
-	measure(d, values, d->fold, ret);
+	for (size_t i = 0; i < d->n; i++)
+		predicted[i] = fit_of(d, values[d->fold[i]], row_of(d, i));
 }
 
-static void fill_terms(const struct mn_regress *d, unsigned set, unsigned used,
-		       const struct solution *free_fit, const struct solution *s,
-		       struct mn_regress_result *ret)
+static int by_size(const void *a, const void *b)
 {
-	double t95;
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Bisquare weights from the residuals of a solution. 0: the rows lie on it, nothing to weigh. */
+static int reweigh(const struct mn_regress *d, const struct solution *s, double *scratch,
+		   double *weights, struct mn_regress_result *ret)
+{
+	double scale, worst = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		size_t row = row_of(d, i);
+
+		weights[i] = weight_of(d, row) * (d->y[row] - fit_of(d, s->value, row));
+		scratch[i] = fabs(weights[i]);
+	}
+	qsort(scratch, d->n, sizeof(*scratch), by_size);
+	scale = 4.685 * 1.4826 * scratch[d->n / 2];
+	/* Exact to rounding. */
+	if (!(scale > 1e-9 * (d->weighting == MN_WEIGHTING_RELATIVE ? 1 : fabs(s->value[0]))))
+		return 0;
+	ret->n_outliers = 0;
+	for (size_t i = 0; i < d->n; i++) {
+		double u = fabs(weights[i]) / scale;
+
+		weights[i] = u < 1 ? (1 - u * u) * (1 - u * u) : 0;
+		ret->n_outliers += u >= 1;
+		if (u > worst) {
+			worst = u;
+			ret->outlier = i;
+		}
+	}
+	return 1;
+}
+
+static void fill_terms(const struct mn_regress *d, const struct triangle *all, unsigned set,
+		       unsigned used, double n_rows, const struct solution *free_fit,
+		       const struct solution *s, struct mn_regress_result *ret)
+{
+	double freedom;
 
 	for (size_t j = 0; j < d->n_terms; j++)
 		ret->n_fitted += (used >> j) & 1;
-	ret->sigma = sqrt(s->rss / (double)(d->n - ret->n_fitted));
-	ret->condition = 1 / s->ratio;
-	t95 = gsl_cdf_tdist_Pinv(0.975, (double)(d->n - ret->n_fitted));
+	freedom = fmax(1, n_rows - (double)ret->n_fitted);
+	ret->sigma = sqrt(s->rss / freedom);
+	ret->t95 = gsl_cdf_tdist_Pinv(0.975, freedom);
+	for (size_t j = 0; j < d->n_terms; j++)
+		for (size_t k = 0; k < d->n_terms; k++)
+			ret->covariance[j][k] = ret->sigma * ret->sigma * s->covariance[j][k];
 	for (size_t j = 0; j < d->n_terms; j++) {
 		struct mn_regress_term *term = &ret->terms[j];
 
@@ -364,16 +502,37 @@ static void fill_terms(const struct mn_regress *d, unsigned set, unsigned used,
 			term->state = MN_REGRESS_ZERO;
 			continue;
 		}
-		term->unconstrained = free_fit->value[j];
+		/* What is only rounding is 0. */
+		if (fabs(free_fit->value[j]) * column_norm(all, d->n_terms, j) >
+		    1e-9 * column_norm(all, d->n_terms, d->n_terms))
+			term->unconstrained = free_fit->value[j];
 		if (!(used & 1u << j)) {
 			term->state = MN_REGRESS_HELD;
 			continue;
 		}
 		term->value = s->value[j];
-		term->std_err = ret->sigma * s->std_err[j];
-		term->ci95_lo = term->value - t95 * term->std_err;
-		term->ci95_hi = term->value + t95 * term->std_err;
+		term->vif = s->vif[j];
+		term->std_err = sqrt(ret->covariance[j][j]);
+		term->ci95_lo = term->value - ret->t95 * term->std_err;
+		term->ci95_hi = term->value + ret->t95 * term->std_err;
 	}
+}
+
+void mn_regress_predict(const struct mn_regress *data, const struct mn_regress_result *r,
+			const double *x, double *ret_value, double *ret_lo, double *ret_hi)
+{
+	double value = 0, variance = 0, half;
+
+	for (size_t j = 0; j < data->n_terms; j++) {
+		value += r->terms[j].value * x[j];
+		for (size_t k = 0; k < data->n_terms; k++)
+			variance += x[j] * x[k] * r->covariance[j][k];
+	}
+	half = r->sigma * (data->weighting == MN_WEIGHTING_RELATIVE ? value : 1);
+	half = r->t95 * sqrt(variance + half * half);
+	*ret_value = value;
+	*ret_lo = value - half;
+	*ret_hi = value + half;
 }
 
 static unsigned constant_terms(const struct mn_regress *d)
@@ -402,14 +561,86 @@ static enum mn_regress_status refuse(const struct mn_regress *d, unsigned set, u
 	return MN_REGRESS_OK;
 }
 
+struct work {
+	struct triangle *folds, *all; /* a triangle a fold, then one for sums of them */
+	double *weights, *scratch;    /* n each; weights: of a robust fit */
+	double n_rows;                /* sum of the weights */
+};
+
+static int get_work(const struct mn_regress *d, struct work *w)
+{
+	size_t folds = d->n_folds ? d->n_folds : 1;
+
+	w->folds = calloc(folds + 1, sizeof(*w->folds));
+	w->all = w->folds + folds;
+	w->scratch = malloc((d->n ? d->n : 1) * sizeof(double));
+	w->weights = d->robust ? malloc((d->n ? d->n : 1) * sizeof(double)) : NULL;
+	w->n_rows = (double)d->n;
+	return w->folds && w->scratch && (w->weights || !d->robust) ? 0 : MN_E_NOMEM;
+}
+
+static void free_work(struct work *w)
+{
+	free(w->folds);
+	free(w->scratch);
+	free(w->weights);
+}
+
+/* Solve, judge the condition, and choose the ridge if that is needed. */
+static unsigned fit_once(const struct mn_regress *d, struct work *w, const double *weights,
+			 unsigned set, struct solution *free_fit, struct solution *s,
+			 struct mn_regress_result *ret)
+{
+	size_t folds = d->n_folds ? d->n_folds : 1;
+
+	memset(w->folds, 0, folds * sizeof(*w->folds));
+	accumulate(d, weights, w->folds);
+	gather(d, w->folds, UINT32_MAX, w->all);
+	solve(w->all, d->n_terms, set, 0, free_fit);
+	ret->condition = free_fit->ratio > 0 ? 1 / free_fit->ratio : INFINITY;
+	ret->ridge = ret->condition > MN_REGRESS_CONDITION_MAX;
+	if (ret->ridge)
+		solve(w->all, d->n_terms, set, 1, free_fit);
+	if (!free_fit->full_rank) {
+		ret->status = MN_REGRESS_DEFICIENT;
+		return 0;
+	}
+	return solve_nonnegative(w->all, d->n_terms, set, ret->ridge, s);
+}
+
+/* Bisquare: fit, weigh, fit again until the values stand still. */
+static unsigned fit_robust(const struct mn_regress *d, struct work *w, unsigned set, unsigned used,
+			   struct solution *free_fit, struct solution *s,
+			   struct mn_regress_result *ret)
+{
+	for (int round = 0; round < 30 && used; round++) {
+		double before[MN_REGRESS_TERMS_MAX], change = 0;
+
+		memcpy(before, s->value, sizeof(before));
+		if (!reweigh(d, s, w->scratch, w->weights, ret))
+			break;
+		used = fit_once(d, w, w->weights, set, free_fit, s, ret);
+		w->n_rows = 0;
+		for (size_t i = 0; i < d->n; i++)
+			w->n_rows += w->weights[i];
+		for (size_t j = 0; j < d->n_terms; j++)
+			if (s->value[j] != before[j])
+				change = fmax(change,
+					      fabs(s->value[j] - before[j]) /
+						      fmax(fabs(before[j]), fabs(s->value[j])));
+		if (change < 1e-9)
+			break;
+	}
+	return used;
+}
+
 int mn_regress_fit(const struct mn_regress *data, struct mn_regress_result *ret, struct mn_err *err)
 {
 	struct mn_regress_result out = {.in_sample = no_errors, .out_of_fold = no_errors};
 	struct solution free_fit, s;
-	struct triangle *folds = NULL, *all;
 	gsl_error_handler_t *handler;
 	unsigned set, varying, used;
-	size_t width = data->n_terms + 1;
+	struct work w = {0};
 
 	if (data->n_terms == 0 || data->n_terms > MN_REGRESS_TERMS_MAX ||
 	    data->n_folds > MN_REGRESS_FOLDS_MAX || (data->n_folds > 1 && !data->fold))
@@ -422,38 +653,33 @@ int mn_regress_fit(const struct mn_regress *data, struct mn_regress_result *ret,
 		*ret = out;
 		return 0;
 	}
-
-	/* A triangle a fold, then one for sums of them. */
-	folds = calloc((size_t)data->n_folds + 2, sizeof(*folds));
-	if (!folds)
+	if (get_work(data, &w)) {
+		free_work(&w);
 		return mn_err_set(err, MN_E_NOMEM, "out of memory");
-	all = &folds[data->n_folds ? data->n_folds : 1];
-	handler = gsl_set_error_handler_off();
-	accumulate(data, folds);
-	if (data->n_folds == 0)
-		reduce(&folds[0], width);
-	for (struct triangle *f = folds; f < all; f++)
-		merge(all, f, width);
-	reduce(all, width);
-
-	solve(all, data->n_terms, set, &free_fit);
-	if (!free_fit.full_rank) {
-		out.status = MN_REGRESS_DEFICIENT;
-		out.condition = free_fit.ratio > 0 ? 1 / free_fit.ratio : INFINITY;
-		goto out;
 	}
-	used = solve_nonnegative(all, data->n_terms, set, &s);
+	handler = gsl_set_error_handler_off();
+	used = fit_once(data, &w, NULL, set, &free_fit, &s, &out);
+	if (data->robust)
+		used = fit_robust(data, &w, set, used, &free_fit, &s, &out);
+	if (out.status != MN_REGRESS_OK)
+		goto out;
 	if (!used || ((set & ~constant_terms(data)) && !(used & ~constant_terms(data)))) {
 		out.status = MN_REGRESS_IMPOSSIBLE;
 		goto out;
 	}
-	fill_terms(data, set, used, &free_fit, &s, &out);
-	measure(data, &s.value, NULL, &out.in_sample);
-	if (data->n_folds > 1)
-		cross_validate(data, folds, set, all, &out.out_of_fold);
+	fill_terms(data, w.all, set, used, w.n_rows, &free_fit, &s, &out);
+	for (size_t i = 0; i < data->n; i++)
+		w.scratch[i] = fit_of(data, s.value, row_of(data, i));
+	mn_regress_measure(data->y, data->rows, w.scratch, data->n, &out.in_sample);
+	if (data->n_folds > 1) {
+		double *predicted = data->predicted ? data->predicted : w.scratch;
+
+		cross_validate(data, w.folds, set, out.ridge, w.all, predicted);
+		mn_regress_measure(data->y, data->rows, predicted, data->n, &out.out_of_fold);
+	}
 out:
 	gsl_set_error_handler(handler);
-	free(folds);
+	free_work(&w);
 	*ret = out;
 	return 0;
 }

@@ -5,8 +5,15 @@
  *
  * Model: y = sum of value_j * x_j, all value_j >= 0. Costs are sums of non-negative parts: a
  * negative ms per MAC is impossible, so a coefficient that would come out negative is held at 0
- * (the exact non-negative least squares solution, found by trying every subset of terms) and
- * marked.
+ * (the non-negative least squares solution, by Lawson and Hanson's active set) and marked.
+ *
+ * Where columns depend on each other (condition over MN_REGRESS_CONDITION_MAX) the fit is a ridge:
+ * each equilibrated column is penalised with 1 / MN_REGRESS_CONDITION_MAX^2, which chooses the
+ * smallest of the coefficients that explain the rows alike. Predictions of layers like those fitted
+ * are not touched by that; single coefficients mean little then, and the caller is told.
+ *
+ * Robust: iteratively reweighted with Tukey's bisquare (4.685 times the scale of the residuals,
+ * which is 1.4826 times the median of their absolute values).
  *
  * Method: one pass of Householder QR over the rows, a triangle per fold (GSL); everything after
  * that (solution by SVD, rank, covariance, each fold's own solution) works on triangles of a few
@@ -29,9 +36,11 @@
 #include "err.h"
 
 enum {
-	MN_REGRESS_TERMS_MAX = 8,
+	MN_REGRESS_TERMS_MAX = 12,
 	MN_REGRESS_FOLDS_MAX = 20,
 };
+
+#define MN_REGRESS_CONDITION_MAX 1e5
 
 enum mn_weighting {
 	MN_WEIGHTING_NONE,     /* minimise sum of (y - fit)^2 */
@@ -50,6 +59,8 @@ struct mn_regress {
 	const uint8_t *fold; /* of row i, from mn_regress_folds() */
 	uint32_t n_folds;
 	size_t n_distinct; /* distinct keys; repeated rows do not make a model determined */
+	int robust;        /* 1: bisquare */
+	double *predicted; /* if not NULL: gets each row's out-of-fold prediction, n of them */
 };
 
 /* Why there is no model; text in mn_regress_status_text(). */
@@ -57,7 +68,7 @@ enum mn_regress_status {
 	MN_REGRESS_OK,
 	MN_REGRESS_TOO_FEW,    /* fewer rows, or fewer distinct ones, than terms + 2 */
 	MN_REGRESS_SINGLE,     /* no column but the constant varies */
-	MN_REGRESS_DEFICIENT,  /* columns depend linearly on each other */
+	MN_REGRESS_DEFICIENT,  /* columns that not even a ridge can separate */
 	MN_REGRESS_NAN,        /* NaN, infinite, or not positive with relative weights: bad_row */
 	MN_REGRESS_IMPOSSIBLE, /* nothing but the constant is left: y does not grow with any column
 				*/
@@ -75,6 +86,9 @@ struct mn_regress_term {
 	enum mn_regress_state state;
 	double value, std_err, ci95_lo, ci95_hi; /* 0 if not fitted */
 	double unconstrained;                    /* value without the non-negativity */
+	/* Variance inflation: how many times larger the variance is than with columns that are
+	 * orthogonal to each other. 1 is best; over 10 the term is hard to tell from the others. */
+	double vif;
 };
 
 /* Relative errors are (fit - y) / y in percent; r2 is 1 - sum (y - fit)^2 / sum (y - mean y)^2,
@@ -90,7 +104,13 @@ struct mn_regress_result {
 	size_t n_fitted;  /* terms in state FITTED */
 	double sigma;     /* standard deviation of the (weighted) residuals, n - n_fitted degrees */
 	double condition; /* of the equilibrated columns, 1 is orthogonal; set if DEFICIENT too */
-	size_t bad_row;   /* i, if status is NAN */
+	int ridge;        /* 1: see above */
+	double t95;       /* half width of a 95 % interval in standard errors */
+	/* Of the values; 0 in rows and columns of terms that are not fitted. */
+	double covariance[MN_REGRESS_TERMS_MAX][MN_REGRESS_TERMS_MAX];
+	size_t n_outliers; /* robust: rows of weight 0 */
+	size_t outlier;    /* i of the one that is furthest off */
+	size_t bad_row;    /* i, if status is NAN */
 	struct mn_regress_errors in_sample, out_of_fold;
 };
 
@@ -110,5 +130,17 @@ int mn_regress_folds(const uint64_t *keys, const uint32_t *rows, size_t n, uint6
  */
 int mn_regress_fit(const struct mn_regress *data, struct mn_regress_result *ret,
 		   struct mn_err *err);
+
+/* Errors of predictions that were made elsewhere; y[rows[i]] against predicted[i]. */
+void mn_regress_measure(const double *y, const uint32_t *rows, const double *predicted, size_t n,
+			struct mn_regress_errors *ret);
+
+/*
+ * What a new row with these x (n_terms of them) will be: value, and the interval that 95 of 100
+ * such rows fall into. It has the uncertainty of the coefficients and the scatter of rows about
+ * them: sigma times the value with relative weights, else sigma.
+ */
+void mn_regress_predict(const struct mn_regress *data, const struct mn_regress_result *result,
+			const double *x, double *ret_value, double *ret_lo, double *ret_hi);
 
 #endif

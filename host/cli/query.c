@@ -32,7 +32,6 @@ static const char *one_of(struct argp_state *state, const char *option, const ch
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char *const models[] = {"ops", "ops-affine", "features", "mean", NULL};
 	static const char *const targets[] = {"latency", "energy", "power", NULL};
 	struct options *my = state->input;
 
@@ -58,7 +57,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		my->filter.kernels = arg;
 		return 0;
 	case 'm':
-		my->filter.model = one_of(state, "--model", arg, models);
+		my->filter.model = arg;
 		return 0;
 	case KEY_TARGET:
 		my->filter.target = one_of(state, "--target", arg, targets);
@@ -87,7 +86,7 @@ static const struct argp_option options[] = {
 	{"board", 'b', "BOARD", 0, "Only this board", 0},
 	{"op", 'o', "OP", 0, "Only this op; model: whole models", 0},
 	{"kernels", 'k', "NAME", 0, "Only this kernel set", 0},
-	{"model", 'm', "ops|ops-affine|features|mean", 0, "Only this model", 0},
+	{"model", 'm', "NAME", 0, "Only this model: ops, ops-affine, features, mean", 0},
 	{"target", KEY_TARGET, "latency|energy|power", 0, "Only this target", 0},
 	{"kind", KEY_KIND, "KIND", 0, "Only measured, virtual or published", 0},
 	{"backbone", KEY_BACKBONE, "NAME", 0, "Only this family of whole models; all: pooled", 0},
@@ -126,6 +125,8 @@ static double human_unit(const struct mn_fit *fit, const char *term, char *buf, 
 		snprintf(buf, size, "%s", fit->unit);
 	else if (!strcmp(term, "ops"))
 		snprintf(buf, size, "%s/Mop", fit->unit);
+	else if (strlen(term) > 5 && !strcmp(term + strlen(term) - 5, "_macs"))
+		snprintf(buf, size, "%s/%.*s MMAC", fit->unit, (int)strlen(term) - 5, term);
 	else if (!strcmp(term, "macs"))
 		snprintf(buf, size, "%s/MMAC", fit->unit);
 	else
@@ -152,11 +153,16 @@ static int add_term(struct mn_table *table, const struct mn_fit *fit, uint32_t i
 		    const char **cells)
 {
 	const struct mn_fit_term *t = &fit->terms[i];
-	char unit[48], value[32], ci[80];
+	char unit[96], value[32], ci[80];
 	double factor = human_unit(fit, t->name, unit, sizeof(unit));
 
 	snprintf(value, sizeof(value), "%.4g", t->value * factor);
 	snprintf(ci, sizeof(ci), "[%.4g, %.4g]", t->ci95_lo * factor, t->ci95_hi * factor);
+	if (strcmp(t->path, "any") != 0) {
+		size_t len = strlen(unit);
+
+		snprintf(unit + len, sizeof(unit) - len, " (%s)", t->path);
+	}
 	cells[7] = value;
 	cells[8] = unit;
 	cells[9] = ci;
@@ -215,8 +221,9 @@ static int add_fit(const struct mn_fit *fit, void *arg)
 
 static json_t *term_json(const struct mn_fit_term *t)
 {
-	return json_pack("{s:s, s:o, s:[o,o]}", "name", t->name, "value", mn_json_real(t->value),
-			 "ci95", mn_json_real(t->ci95_lo), mn_json_real(t->ci95_hi));
+	return json_pack("{s:s, s:o, s:[o,o], s:s, s:o}", "name", t->name, "value",
+			 mn_json_real(t->value), "ci95", mn_json_real(t->ci95_lo),
+			 mn_json_real(t->ci95_hi), "path", t->path, "vif", mn_json_real(t->vif));
 }
 
 static int add_json(const struct mn_fit *fit, void *arg)
@@ -228,7 +235,7 @@ static int add_json(const struct mn_fit *fit, void *arg)
 		failed |= json_array_append_new(terms, term_json(&fit->terms[i]));
 	object = json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:s, s:s,"
-		" s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I}",
+		" s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:o}",
 		"board", fit->board, "kind", mn_kind_name(fit->kind), "kernels", fit->kernels, "op",
 		fit->op, "model", fit->model, "target", fit->target, "unit", fit->unit, "terms",
 		terms, "n", (json_int_t)fit->n, "r2", mn_json_real(fit->r2), "mape_pct",
@@ -239,7 +246,8 @@ static int add_json(const struct mn_fit *fit, void *arg)
 		"status", fit->status, "detail", fit->detail, "rig_model", fit->rig_model,
 		"std_pct", mn_json_real(fit->std_pct), "range_min", mn_json_real(fit->range_min),
 		"range_max", mn_json_real(fit->range_max), "n_excluded",
-		(json_int_t)fit->n_excluded);
+		(json_int_t)fit->n_excluded, "paths", fit->paths, "condition",
+		mn_json_real(fit->condition));
 	failed |= json_array_append_new(array, object);
 	return failed ? MN_E_INVALID : 0;
 }

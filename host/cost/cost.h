@@ -20,7 +20,7 @@
 #include "layer.h"
 
 #define MN_COST_SCHEMA  "mnchar-cost-table"
-#define MN_COST_VERSION 1
+#define MN_COST_VERSION 2 /* 1, which had no kernel paths, is read too */
 
 enum mn_cost_quantity { MN_COST_LATENCY_MS, MN_COST_ENERGY_MJ, MN_COST_POWER_MW };
 const char *mn_cost_quantity_name(enum mn_cost_quantity quantity); /* "latency_ms" … */
@@ -31,9 +31,11 @@ struct mn_cost_term {
 	enum mn_feature feature;
 	double value; /* of the quantity, per 1 of the feature */
 	double ci95_lo, ci95_hi, std_err;
+	uint8_t path; /* bits of enum mn_path: it counts for layers on this path */
 };
 
-/* prediction = sum of value * feature. Strings belong to the table, never NULL. */
+/* prediction = sum of value * feature over the terms of the layer's path, which is the first of
+ * paths that contains it (feature.h). Strings belong to the table, never NULL. */
 struct mn_cost_model {
 	enum mn_cost_quantity predicts;
 	const char *op;       /* op name; "model" for whole models, whose only features are ops and
@@ -45,6 +47,9 @@ struct mn_cost_model {
 	int preferred;
 	struct mn_cost_term *terms;
 	uint32_t n_terms;
+	/* A path without terms could not be fitted: the model does not cover layers on it. */
+	uint8_t paths[MN_PATHS_MAX];
+	uint32_t n_paths; /* 0 counts as one: MN_PATH_ANY */
 	int64_t n, n_excluded;
 	double r2, mape_pct, within5_pct, within10_pct, worst_pct, std_pct; /* NAN: none */
 	const char *worst_layer;
@@ -119,8 +124,9 @@ struct mn_cost_value {
 };
 
 /*
- * Cost of one layer. model NULL: the preferred one. MN_E_NOTFOUND: no model covers the op, and err
- * names it: nothing is silently 0. MN_E_INVALID, MN_E_OVERFLOW, MN_E_UNSUPPORTED: the layer
+ * Cost of one layer. model NULL: the preferred one, or, where that does not cover the layer's
+ * kernel path, the next best that does. MN_E_NOTFOUND: no model covers the layer, and err names its
+ * op and path: nothing is silently 0. MN_E_INVALID, MN_E_OVERFLOW, MN_E_UNSUPPORTED: the layer
  * itself, as mn_layer_check() says.
  */
 int mn_cost_layer(const struct mn_cost_rig *rig, enum mn_cost_quantity quantity, const char *model,

@@ -38,21 +38,28 @@ static void set(json_t *object, const char *name, json_t *value, int *failed)
 
 static json_t *write_term(const struct mn_cost_model *m, const struct mn_cost_term *t)
 {
-	return json_pack("{s:s, s:f, s:[o,o], s:o, s:s+}", "feature", mn_feature_name(t->feature),
-			 "value", t->value, "ci95", real(t->ci95_lo), real(t->ci95_hi), "std_err",
-			 real(t->std_err), "unit", mn_cost_quantity_unit(m->predicts),
-			 t->feature == MN_FEATURE_CONST ? "" : " per 1 of the feature");
+	char path[MN_PATH_TEXT_MAX];
+
+	return json_pack("{s:s, s:f, s:[o,o], s:o, s:s+, s:s}", "feature",
+			 mn_feature_name(t->feature), "value", t->value, "ci95", real(t->ci95_lo),
+			 real(t->ci95_hi), "std_err", real(t->std_err), "unit",
+			 mn_cost_quantity_unit(m->predicts),
+			 t->feature == MN_FEATURE_CONST ? "" : " per 1 of the feature", "path",
+			 mn_path_format(t->path, path));
 }
 
 static json_t *write_model(const struct mn_cost_model *m, int *failed)
 {
-	json_t *terms = json_array();
+	json_t *terms = json_array(), *paths = json_array();
+	char path[MN_PATH_TEXT_MAX];
 
+	for (uint32_t i = 0; i < m->n_paths; i++)
+		append(paths, json_string(mn_path_format(m->paths[i], path)), failed);
 	for (uint32_t i = 0; i < m->n_terms; i++)
 		append(terms, write_term(m, &m->terms[i]), failed);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:b, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:s, "
-		"s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s}",
+		"s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:o}",
 		"op", m->op, "backbone", m->backbone, "predicts",
 		mn_cost_quantity_name(m->predicts), "model", m->model, "preferred", m->preferred,
 		"terms", terms, "n", (json_int_t)m->n, "n_excluded", (json_int_t)m->n_excluded,
@@ -61,7 +68,7 @@ static json_t *write_model(const struct mn_cost_model *m, int *failed)
 		real(m->worst_pct), "worst_layer", m->worst_layer, "std_pct", real(m->std_pct),
 		"validation", m->validation, "weighting", m->weighting, "range_feature",
 		mn_feature_name(m->range_feature), "range_min", real(m->range_min), "range_max",
-		real(m->range_max), "fitted_at", m->fitted_at, "detail", m->detail);
+		real(m->range_max), "fitted_at", m->fitted_at, "detail", m->detail, "paths", paths);
 }
 
 static json_t *write_measured(const struct mn_cost_measured *m, int *failed)
@@ -205,6 +212,36 @@ static int get_feature(const json_t *o, const char *name, enum mn_feature *ret, 
 	return 0;
 }
 
+/* A member that is not there is "any": version 1. */
+static int get_path(const json_t *v, uint8_t *ret, struct mn_err *err)
+{
+	int path = v && json_is_string(v) ? mn_path_parse(json_string_value(v)) : MN_PATH_ANY;
+
+	if (v && !json_is_string(v))
+		return invalid(err, "path", "is not a string");
+	if (path < 0)
+		return mn_err_set(err, MN_E_UNSUPPORTED,
+				  "the cost table uses the kernel path \"%s\", which this mnchar "
+				  "does not know",
+				  json_string_value(v));
+	*ret = (uint8_t)path;
+	return 0;
+}
+
+static int read_paths(const json_t *o, struct mn_cost_model *m, struct mn_err *err)
+{
+	const json_t *array = json_object_get(o, "paths");
+	int rc = 0;
+
+	if (array && !json_is_array(array))
+		return invalid(err, "paths", "is not an array");
+	if (json_array_size(array) > MN_PATHS_MAX)
+		return invalid(err, "paths", "has too many paths");
+	for (size_t i = 0; i < json_array_size(array) && !rc; i++)
+		rc = get_path(json_array_get(array, i), &m->paths[m->n_paths++], err);
+	return rc;
+}
+
 static int read_term(const json_t *o, struct mn_cost_term *t, struct mn_err *err)
 {
 	const json_t *ci;
@@ -214,6 +251,7 @@ static int read_term(const json_t *o, struct mn_cost_term *t, struct mn_err *err
 		return rc;
 	if ((rc = get_real(o, "value", &t->value, err)) ||
 	    (rc = get_real(o, "std_err", &t->std_err, err)) ||
+	    (rc = get_path(json_object_get(o, "path"), &t->path, err)) ||
 	    (rc = get_array(o, "ci95", &ci, err)))
 		return rc;
 	if (!isfinite(t->value))
@@ -232,7 +270,7 @@ static int read_term(const json_t *o, struct mn_cost_term *t, struct mn_err *err
 static int read_model(struct mn_cost_table *table, struct mn_cost_rig *rig, const json_t *o,
 		      struct mn_err *err)
 {
-	struct mn_cost_term terms[MN_FEATURE_COUNT];
+	struct mn_cost_term terms[MN_PATHS_MAX * MN_FEATURE_COUNT] = {0};
 	struct mn_cost_model m = {.terms = terms};
 	const char *predicts = NULL;
 	const json_t *array;
@@ -258,14 +296,14 @@ static int read_model(struct mn_cost_table *table, struct mn_cost_rig *rig, cons
 	    (rc = get_real(o, "range_min", &m.range_min, err)) ||
 	    (rc = get_real(o, "range_max", &m.range_max, err)) ||
 	    (rc = get_optional(o, "fitted_at", &m.fitted_at, err)) ||
-	    (rc = get_optional(o, "detail", &m.detail, err)) ||
+	    (rc = get_optional(o, "detail", &m.detail, err)) || (rc = read_paths(o, &m, err)) ||
 	    (rc = get_array(o, "terms", &array, err)))
 		return rc;
 	quantity = mn_cost_quantity_parse(predicts);
 	if (quantity < 0)
 		return invalid(err, "predicts", "is none of latency_ms, energy_mJ, power_mW");
 	m.predicts = (enum mn_cost_quantity)quantity;
-	if (json_array_size(array) > MN_FEATURE_COUNT)
+	if (json_array_size(array) > MN_PATHS_MAX * MN_FEATURE_COUNT)
 		return invalid(err, "terms", "has more terms than there are features");
 	for (size_t i = 0; i < json_array_size(array); i++) {
 		rc = read_term(json_array_get(array, i), &terms[m.n_terms++], err);
@@ -356,10 +394,11 @@ int mn_cost_read_json(const char *text, size_t len, struct mn_cost_table **ret_t
 	rc = get_integer(root, "version", &version, err);
 	if (rc)
 		goto out;
-	if (version != MN_COST_VERSION) {
-		rc = mn_err_set(err, MN_E_VERSION,
-				"the cost table has version %lld, this mnchar reads version %d",
-				(long long)version, MN_COST_VERSION);
+	if (version < 1 || version > MN_COST_VERSION) {
+		rc = mn_err_set(
+			err, MN_E_VERSION,
+			"the cost table has version %lld, this mnchar reads versions 1 to %d",
+			(long long)version, MN_COST_VERSION);
 		goto out;
 	}
 	if ((rc = get_string(root, "generator", &generator, err)) ||

@@ -13,7 +13,7 @@ static const char header[] =
 	"n,r2,mape_pct,within5_pct,within10_pct,worst_pct,worst_layer,std_pct,validation,weighting,"
 	"range_feature,range_min,range_max,fitted_at,"
 	"layer,model_name,ops,cycles,latency_ms,energy_mJ,power_mW,"
-	"excluded_latency,excluded_energy,source,measurement,"
+	"excluded_latency,excluded_energy,source,measurement,path,paths,"
 	"generator,schema,version\n";
 
 /* A cell and the comma behind it. */
@@ -70,6 +70,8 @@ static void end(FILE *f, const struct mn_cost_table *table)
 static void write_term(FILE *f, const struct mn_cost_table *table, const struct mn_cost_rig *r,
 		       const struct mn_cost_model *m, const struct mn_cost_term *t)
 {
+	char path[MN_PATH_TEXT_MAX];
+
 	begin(f, "coefficient", r, r->image, m->op, m->backbone);
 	text(f, mn_cost_quantity_name(m->predicts));
 	text(f, m->model);
@@ -96,6 +98,10 @@ static void write_term(FILE *f, const struct mn_cost_table *table, const struct 
 	number(f, m->range_max);
 	text(f, m->fitted_at);
 	blank(f, 11);
+	text(f, mn_path_format(t->path, path));
+	for (uint32_t i = 0; i < m->n_paths; i++)
+		fprintf(f, "%s%s", i ? " " : "", mn_path_format(m->paths[i], path));
+	putc(',', f);
 	end(f, table);
 }
 
@@ -121,6 +127,7 @@ static void write_measured(FILE *f, const struct mn_cost_table *table, const str
 	text(f, m->excluded_energy);
 	text(f, m->source);
 	fprintf(f, "%lld,", (long long)m->measurement);
+	blank(f, 2);
 	end(f, table);
 }
 

@@ -41,7 +41,7 @@ static int no_memory(struct collecting *c)
 static int take_fit(const struct mn_fit *fit, void *arg)
 {
 	struct collecting *c = arg;
-	struct mn_cost_term terms[MN_FEATURE_COUNT];
+	struct mn_cost_term terms[MN_PATHS_MAX * MN_FEATURE_COUNT];
 	struct mn_cost_model m = {
 		.op = fit->op,
 		.backbone = fit->backbone,
@@ -65,7 +65,7 @@ static int take_fit(const struct mn_fit *fit, void *arg)
 		.range_max = fit->range_max,
 	};
 	struct mn_cost_rig *rig;
-	int op = mn_op_parse(fit->op, strlen(fit->op));
+	int op = mn_op_parse(fit->op, strlen(fit->op)), n;
 
 	if (strcmp(fit->status, "ok"))
 		return 0;
@@ -73,20 +73,30 @@ static int take_fit(const struct mn_fit *fit, void *arg)
 		     : !strcmp(fit->target, "energy") ? MN_COST_ENERGY_MJ
 						      : MN_COST_POWER_MW;
 	m.range_feature = op < 0 ? MN_FEATURE_OPS : mn_feature_size((enum mn_op)op);
-	if (fit->n_terms > MN_FEATURE_COUNT)
+	n = mn_path_parse_list(fit->paths, m.paths);
+	if (n < 0)
+		return mn_err_set(c->err, MN_E_SCHEMA,
+				  "fit %lld has kernel paths that this mnchar does not know: %s",
+				  (long long)fit->id, fit->paths);
+	m.n_paths = (uint32_t)n;
+	if (fit->n_terms > MN_PATHS_MAX * MN_FEATURE_COUNT)
 		return mn_err_set(c->err, MN_E_SCHEMA, "fit %lld has %u terms", (long long)fit->id,
 				  (unsigned)fit->n_terms);
 	for (uint32_t i = 0; i < fit->n_terms; i++) {
 		const struct mn_fit_term *t = &fit->terms[i];
-		int feature = mn_feature_parse(t->name);
+		int feature = mn_feature_parse(t->name), path = mn_path_parse(t->path);
 
-		if (feature < 0)
+		if (feature < 0 || path < 0)
 			return mn_err_set(c->err, MN_E_SCHEMA,
-					  "fit %lld uses the feature \"%s\", which this mnchar "
-					  "does not know",
-					  (long long)fit->id, t->name);
-		terms[i] = (struct mn_cost_term){(enum mn_feature)feature, t->value, t->ci95_lo,
-						 t->ci95_hi, t->std_err};
+					  "fit %lld uses the feature \"%s\" on the path \"%s\", "
+					  "which this mnchar does not know",
+					  (long long)fit->id, t->name, t->path);
+		terms[i] = (struct mn_cost_term){(enum mn_feature)feature,
+						 t->value,
+						 t->ci95_lo,
+						 t->ci95_hi,
+						 t->std_err,
+						 (uint8_t)path};
 	}
 	rig = find_or_add(c, fit->kind, fit->board, fit->kernels, fit->cold);
 	return rig && mn_cost_add_model(c->table, rig, &m) ? 0 : no_memory(c);

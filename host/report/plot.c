@@ -18,7 +18,9 @@ enum { SERIES_MAX = 48, LINE_POINTS = 60 };
 /* One fit of a series. */
 struct line {
 	int there;
-	double value[MN_FEATURE_COUNT];
+	double value[MN_PATHS_MAX][MN_FEATURE_COUNT]; /* of each kernel path */
+	uint8_t paths[MN_PATHS_MAX];
+	size_t n_paths;
 	double mape_pct;
 	int64_t n;
 };
@@ -156,6 +158,7 @@ static int take_fit(const struct mn_fit *fit, void *arg)
 	int op = mn_op_parse(fit->op, strlen(fit->op));
 	struct series *s;
 	struct line *line;
+	int n_paths;
 
 	if (!chosen(p, fit->kind, fit->kernels, fit->cold) || strcmp(fit->status, "ok") ||
 	    strcmp(fit->target, "latency"))
@@ -169,13 +172,18 @@ static int take_fit(const struct mn_fit *fit, void *arg)
 	line->there = 1;
 	line->n = fit->n;
 	line->mape_pct = fit->mape_pct;
+	n_paths = mn_path_parse_list(fit->paths, line->paths);
+	line->n_paths = n_paths < 0 ? 0 : (size_t)n_paths;
 	for (uint32_t i = 0; i < fit->n_terms; i++) {
-		int feature = mn_feature_parse(fit->terms[i].name);
+		int feature = mn_feature_parse(fit->terms[i].name), path = -1;
 
-		if (feature < 0)
+		for (size_t k = 0; k < line->n_paths; k++)
+			if (line->paths[k] == mn_path_parse(fit->terms[i].path))
+				path = (int)k;
+		if (feature < 0 || path < 0)
 			line->there = 0;
 		else
-			line->value[feature] = fit->terms[i].value;
+			line->value[path][feature] = fit->terms[i].value;
 	}
 	return 0;
 }
@@ -183,11 +191,15 @@ static int take_fit(const struct mn_fit *fit, void *arg)
 static double predict(const struct line *line, const struct mn_row *row)
 {
 	double y = 0;
+	int path;
 
 	if (!line->there || !row->layer)
 		return NAN;
+	path = mn_path_first(line->paths, line->n_paths, mn_path_of(row->layer));
+	if (path < 0)
+		return NAN;
 	for (int f = 0; f < MN_FEATURE_COUNT; f++)
-		y += line->value[f] *
+		y += line->value[path][f] *
 		     (double)mn_feature_value((enum mn_feature)f, row->layer, &row->info);
 	return y > 0 ? y : NAN;
 }
@@ -252,9 +264,9 @@ static int on_panel(const struct series *s, int panel)
 static int is_line(const struct series *s)
 {
 	for (int f = 0; f < MN_FEATURE_COUNT; f++)
-		if (f != MN_FEATURE_CONST && f != (int)s->x && s->features.value[f] != 0)
+		if (f != MN_FEATURE_CONST && f != (int)s->x && s->features.value[0][f] != 0)
 			return 0;
-	return s->features.there;
+	return s->features.there && s->features.n_paths == 1;
 }
 
 static void write_line(FILE *f, const char *block, size_t i, const struct series *s,
@@ -264,7 +276,8 @@ static void write_line(FILE *f, const char *block, size_t i, const struct series
 	for (int k = 0; k < LINE_POINTS; k++) {
 		double x = s->min * pow(s->max / s->min, k / (double)(LINE_POINTS - 1));
 
-		fprintf(f, "%.6g %.6g\n", x, line->value[s->x] * x + line->value[MN_FEATURE_CONST]);
+		fprintf(f, "%.6g %.6g\n", x,
+			line->value[0][s->x] * x + line->value[0][MN_FEATURE_CONST]);
 	}
 	fputs("EOD\n", f);
 }
@@ -306,7 +319,7 @@ static const char *point_size(const struct series *s)
 /* Append ": 4.87 ms/Mop + 40 us (9.7 %)"; short, because a legend has one row a series. */
 static void append_line(char *buf, size_t size, const char *separator, const struct line *line)
 {
-	double constant = line->value[MN_FEATURE_CONST];
+	double constant = line->value[0][MN_FEATURE_CONST];
 	size_t len = strlen(buf);
 	char text[48] = "";
 
@@ -315,9 +328,9 @@ static void append_line(char *buf, size_t size, const char *separator, const str
 	if (constant != 0)
 		snprintf(text, sizeof(text), " + %.3g %s",
 			 constant < 0.1 ? constant * 1e3 : constant, constant < 0.1 ? "us" : "ms");
-	if (line->value[MN_FEATURE_OPS] != 0)
+	if (line->value[0][MN_FEATURE_OPS] != 0)
 		snprintf(buf + len, size - len, "%s%.4g ms/Mop%s (%.1f %%)", separator,
-			 line->value[MN_FEATURE_OPS] * 1e6, text, line->mape_pct);
+			 line->value[0][MN_FEATURE_OPS] * 1e6, text, line->mape_pct);
 	else
 		snprintf(buf + len, size - len, "%sfeatures (%.1f %%)", separator, line->mape_pct);
 }

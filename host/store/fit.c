@@ -1,11 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 /* Fits into and out of the database. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
 #include "store_read.h"
+
+static int by_id(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The ids as runs. */
+static int add_ranges(struct mn_store *store, sqlite3_stmt *stmt, int64_t fit_id,
+		      const int64_t *ids, uint32_t n, struct mn_err *err)
+{
+	int64_t *sorted = NULL;
+	uint32_t first = 0, i = 1;
+	int rc = 0;
+
+	while (i < n && ids[i - 1] < ids[i])
+		i++;
+	if (i < n) {
+		sorted = malloc(n * sizeof(*sorted));
+		if (!sorted)
+			return mn_err_set(err, MN_E_NOMEM, "%s: out of memory", store->path);
+		memcpy(sorted, ids, n * sizeof(*sorted));
+		qsort(sorted, n, sizeof(*sorted), by_id);
+		ids = sorted;
+	}
+	sqlite3_bind_int64(stmt, 1, fit_id);
+	for (i = 0; i < n && rc == 0; i++) {
+		if (i + 1 < n && ids[i + 1] <= ids[i] + 1)
+			continue;
+		sqlite3_bind_int64(stmt, 2, ids[first]);
+		sqlite3_bind_int64(stmt, 3, ids[i]);
+		rc = mn_store_run(store, stmt, "store a fit", err);
+		first = i + 1;
+	}
+	free(sorted);
+	return rc;
+}
 
 static int add_fit(struct mn_store *store, const struct mn_fit *fit, const int64_t *measurement_ids,
 		   uint32_t n_ids, int64_t *ret_id, struct mn_err *err)
@@ -13,14 +52,14 @@ static int add_fit(struct mn_store *store, const struct mn_fit *fit, const int64
 	const char *const key[] = {mn_kind_name(fit->kind), fit->board, fit->kernels, fit->op,
 				   fit->backbone,           fit->model, fit->target};
 	static const char what[] = "store a fit";
-	sqlite3_stmt *drop, *add, *term, *input;
+	sqlite3_stmt *drop, *add, *term, *range;
 	int64_t id;
 	int rc;
 
 	if ((rc = mn_store_stmt(store, MN_STMT_FIT_DROP, &drop, err)) < 0 ||
 	    (rc = mn_store_stmt(store, MN_STMT_FIT_ADD, &add, err)) < 0 ||
 	    (rc = mn_store_stmt(store, MN_STMT_FIT_TERM_ADD, &term, err)) < 0 ||
-	    (rc = mn_store_stmt(store, MN_STMT_FIT_INPUT_ADD, &input, err)) < 0)
+	    (rc = mn_store_stmt(store, MN_STMT_FIT_RANGE_ADD, &range, err)) < 0)
 		return rc;
 	for (int i = 0; i < 7; i++) {
 		mn_bind_text(drop, i + 1, key[i]);
@@ -50,6 +89,8 @@ static int add_fit(struct mn_store *store, const struct mn_fit *fit, const int64
 	sqlite3_bind_int64(add, 25, mn_store_now_ms(store));
 	mn_bind_real(add, 26, fit->range_min);
 	mn_bind_real(add, 27, fit->range_max);
+	mn_bind_text(add, 28, fit->paths);
+	mn_bind_real(add, 29, fit->condition > 0 ? fit->condition : NAN);
 	rc = mn_store_run(store, add, what, err);
 	if (rc < 0)
 		return rc;
@@ -62,14 +103,11 @@ static int add_fit(struct mn_store *store, const struct mn_fit *fit, const int64
 		mn_bind_real(term, 5, fit->terms[i].ci95_lo);
 		mn_bind_real(term, 6, fit->terms[i].ci95_hi);
 		mn_bind_real(term, 7, fit->terms[i].std_err);
+		mn_bind_text(term, 8, fit->terms[i].path ? fit->terms[i].path : "any");
+		mn_bind_real(term, 9, fit->terms[i].vif > 0 ? fit->terms[i].vif : NAN);
 		rc = mn_store_run(store, term, what, err);
 	}
-	sqlite3_bind_int64(input, 1, id);
-	for (uint32_t i = 0; i < n_ids && rc == 0; i++) {
-		sqlite3_bind_int64(input, 2, measurement_ids[i]);
-		rc = mn_store_run(store, input, what, err);
-	}
-	return rc;
+	return rc < 0 ? rc : add_ranges(store, range, id, measurement_ids, n_ids, err);
 }
 
 int mn_store_put_fit(struct mn_store *store, const struct mn_fit *fit,
@@ -103,10 +141,12 @@ static int read_terms(struct mn_store *store, int64_t fit_id, struct mn_fit_term
 	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct mn_fit_term *more = realloc(terms, (n + 1) * sizeof(*terms));
 		char *name = strdup(mn_column_text(stmt, 0));
+		char *path = strdup(mn_column_text(stmt, 5));
 
 		terms = more ? more : terms;
-		if (!more || !name) {
+		if (!more || !name || !path) {
 			free(name);
+			free(path);
 			rc = mn_err_set(err, MN_E_NOMEM, "%s: out of memory", store->path);
 			break;
 		}
@@ -115,6 +155,8 @@ static int read_terms(struct mn_store *store, int64_t fit_id, struct mn_fit_term
 		terms[n].ci95_lo = mn_column_real(stmt, 2);
 		terms[n].ci95_hi = mn_column_real(stmt, 3);
 		terms[n].std_err = mn_column_real(stmt, 4);
+		terms[n].path = path;
+		terms[n].vif = mn_column_real(stmt, 6);
 		n++;
 	}
 	if (rc == 0 && step != SQLITE_DONE)
@@ -129,8 +171,10 @@ static int read_terms(struct mn_store *store, int64_t fit_id, struct mn_fit_term
 
 static void free_terms(struct mn_fit_term *terms, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		free((char *)(uintptr_t)terms[i].name);
+		free((char *)(uintptr_t)terms[i].path);
+	}
 	free(terms);
 }
 
@@ -171,6 +215,8 @@ static int fill_fit(struct mn_store *store, sqlite3_stmt *stmt, struct mn_fit *f
 		.range_min = mn_column_real(stmt, 25),
 		.range_max = mn_column_real(stmt, 26),
 		.cold = sqlite3_column_int(stmt, 27),
+		.paths = mn_column_text(stmt, 28),
+		.condition = mn_column_real(stmt, 29),
 	};
 	return 0;
 }
@@ -184,7 +230,8 @@ int mn_store_each_fit(struct mn_store *store, const struct mn_fit_filter *filter
 		" n_excluded, r2, mape_pct, within5_pct, within10_pct, worst_pct, std_pct,"
 		" worst_layer, validation, rig_model, weighting, version,"
 		" strftime('%Y-%m-%dT%H:%M:%SZ', created_ms / 1000, 'unixepoch'), range_min,"
-		" range_max, cold FROM fit WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR "
+		" range_max, cold, paths, condition FROM fit WHERE (?1 IS NULL OR kind = ?1) AND "
+		"(?2 IS NULL OR "
 		"board = ?2)"
 		" AND (?3 IS NULL OR kernels = ?3) AND (?4 IS NULL OR op = ?4)"
 		" AND (?5 IS NULL OR backbone = ?5) AND (?6 IS NULL OR model = ?6)"

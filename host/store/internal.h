@@ -64,14 +64,15 @@
 	X(FIT_ADD, "INSERT INTO fit (kind, board, kernels, op, backbone, model, target, cold,"     \
 		   " unit, status, detail, n, n_excluded, r2, mape_pct, within5_pct,"              \
 		   " within10_pct, worst_pct, std_pct, worst_layer, validation, rig_model,"        \
-		   " weighting, version, created_ms, range_min, range_max) VALUES (?1, ?2, ?3,"    \
+		   " weighting, version, created_ms, range_min, range_max,"                        \
+		   " paths, condition) VALUES (?1, ?2, ?3,"                                        \
 		   " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"    \
-		   " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)")                                     \
+		   " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)")                           \
 	X(FIT_TERM_ADD, "INSERT INTO fit_term (fit_id, position, name, value, ci95_lo, ci95_hi,"   \
-			" std_err) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                           \
-	X(FIT_TERM_GET, "SELECT name, value, ci95_lo, ci95_hi, std_err FROM fit_term"              \
+			" std_err, path, vif) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")        \
+	X(FIT_TERM_GET, "SELECT name, value, ci95_lo, ci95_hi, std_err, path, vif FROM fit_term"   \
 			" WHERE fit_id = ?1 ORDER BY position")                                    \
-	X(FIT_INPUT_ADD, "INSERT INTO fit_input (fit_id, measurement_id) VALUES (?1, ?2)")
+	X(FIT_RANGE_ADD, "INSERT INTO fit_range (fit_id, first_id, last_id) VALUES (?1, ?2, ?3)")
 
 enum mn_stmt {
 #define X(name, sql) MN_STMT_##name,

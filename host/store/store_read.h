@@ -87,6 +87,8 @@ int mn_store_each_failure(struct mn_store *store, const char *board,
 struct mn_fit_term {
 	const char *name; /* "ops" "const" "macs" "out_elements" "im2col_elements" */
 	double value, ci95_lo, ci95_hi, std_err;
+	const char *path; /* kernel path (probes/feature.h); NULL counts as "any" */
+	double vif;       /* variance inflation; NAN or 0: not known */
 };
 
 struct mn_fit {
@@ -106,14 +108,18 @@ struct mn_fit {
 	uint32_t n_terms;
 	int64_t n, n_excluded;
 	double r2, mape_pct, within5_pct, within10_pct,
-		worst_pct;           /* by `validation`; NAN if not ok */
-	double std_pct;              /* mean power: standard deviation / mean; else NAN */
-	const char *worst_layer;     /* text of the layer or name of the model */
-	const char *validation;      /* "10-fold seed 1", "leave-one-out", "in-sample" */
-	const char *rig_model;       /* virtual: cycle model of the rig; else "" */
-	const char *weighting;       /* "relative" "none" */
-	const char *version;         /* of mnchar */
-	const char *created_at;      /* set by reading: "2021-04-01T12:00:00Z" */
+		worst_pct;       /* by `validation`; NAN if not ok */
+	double std_pct;          /* mean power: standard deviation / mean; else NAN */
+	const char *worst_layer; /* text of the layer or name of the model */
+	const char *validation;  /* "10-fold seed 1", "leave-one-out", "in-sample" */
+	const char *rig_model;   /* virtual: cycle model of the rig; else "" */
+	const char *weighting;   /* "relative" "none" */
+	const char *version;     /* of mnchar */
+	const char *created_at;  /* set by reading: "2021-04-01T12:00:00Z" */
+	/* Paths in the order in which a layer looks for its own, "1x1,any". "": only "any". A path
+	 * without terms was not fitted: layers on it have no cost here. */
+	const char *paths;
+	double condition;            /* largest of the paths; NAN or 0: not known */
 	double range_min, range_max; /* of ops in the rows used; of out_elements for a layer without
 					MACs */
 };

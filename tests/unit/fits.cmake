@@ -6,3 +6,5 @@ mn_test(test_cost SOURCES unit/test_cost.c
 mn_test(test_fit_cli SOURCES unit/test_fit_cli.c
 	LIBS mn_store PkgConfig::JANSSON PkgConfig::SQLITE PkgConfig::CMOCKA m)
 add_dependencies(test_fit_cli mnchar)
+mn_test(test_models SOURCES unit/test_models.c LIBS mn_fits PkgConfig::SQLITE PkgConfig::CMOCKA m)
+mn_test(test_calibration SOURCES unit/test_calibration.c LIBS mn_fits PkgConfig::SQLITE PkgConfig::CMOCKA m)

@@ -305,21 +305,86 @@ static void refuses_a_single_size(void **state)
 	free(t);
 }
 
-static void refuses_dependent_columns(void **state)
+static void dependent_columns_get_a_ridge(void **state)
 {
-	struct data *t = make(50, 2e-6, 5e-5, 0.5, 0.01, 1);
+	struct data *t = make(50, 2e-6, 5e-5, 0.5, 0, 1);
 	struct mn_regress_result r;
 
 	(void)state;
-	for (size_t i = 0; i < 50; i++)
+	for (size_t i = 0; i < 50; i++) {
 		t->x[1][i] = 3 * t->x[0][i];
+		t->y[i] = 2e-6 * t->x[0][i] + 0.5;
+	}
 	r = fit(t);
-	assert_int_equal(r.status, MN_REGRESS_DEFICIENT);
-	assert_true(r.condition > 1e9);
+	assert_int_equal(r.status, MN_REGRESS_OK);
+	assert_true(r.ridge && r.condition > 1e9);
+	assert_true(r.terms[0].vif > 1e6 && r.terms[2].vif < 10);
+	/* Neither column alone is known, their sum is: rows of the same kind are predicted. */
+	assert_true(r.out_of_fold.worst_pct < 1e-3);
 	/* A column that is the constant in disguise. */
 	for (size_t i = 0; i < 50; i++)
 		t->x[1][i] = 7;
-	assert_int_equal(fit(t).status, MN_REGRESS_DEFICIENT);
+	r = fit(t);
+	assert_true(r.status == MN_REGRESS_OK && r.ridge && r.out_of_fold.worst_pct < 1e-3);
+	free(t);
+}
+
+/* Of new rows, 95 of 100 fall into the interval, with few rows as with many. */
+static void prediction_intervals_cover_as_they_say(void **state)
+{
+	static const size_t sizes[] = {12, 30, 200};
+
+	(void)state;
+	for (int k = 0; k < 3; k++) {
+		int inside = 0, total = 0;
+
+		for (unsigned long seed = 1; seed <= 400; seed++) {
+			/* The last 10 are new. */
+			struct data *t = make(sizes[k] + 10, 2e-6, 5e-5, 0.5, 0.05, seed);
+			struct mn_regress_result r;
+
+			t->d.n = sizes[k];
+			r = fit(t);
+			for (size_t i = sizes[k]; i < sizes[k] + 10; i++) {
+				const double x[] = {t->x[0][i], t->x[1][i], 1};
+				double value, lo, hi;
+
+				mn_regress_predict(&t->d, &r, x, &value, &lo, &hi);
+				assert_true(lo < value && value < hi);
+				inside += lo <= t->y[i] && t->y[i] <= hi;
+				total++;
+			}
+			free(t);
+		}
+		print_message("%zu rows: %.2f %%\n", sizes[k], 100.0 * inside / total);
+		assert_in_range(1000 * inside / total, 930, 970);
+	}
+}
+
+static void a_disturbed_row_does_not_move_a_robust_fit(void **state)
+{
+	struct data *t = make(100, 2e-6, 5e-5, 0.5, 0.01, 3);
+	struct mn_regress_result plain, robust;
+
+	(void)state;
+	for (size_t i = 0; i < 100; i += 10)
+		t->y[i] *= 3;
+	t->y[40] *= 2;
+	plain = fit(t);
+	t->d.robust = 1;
+	robust = fit(t);
+	assert_true(fabs(plain.terms[0].value / 2e-6 - 1) > 0.02);
+	assert_true(fabs(robust.terms[0].value / 2e-6 - 1) < 0.005);
+	assert_true(fabs(robust.terms[1].value / 5e-5 - 1) < 0.01);
+	assert_in_range(robust.n_outliers, 10, 12);
+	/* Relative residuals end at 1: any of the disturbed may be the furthest. */
+	assert_int_equal(robust.outlier % 10, 0);
+	/* Rows that lie on it exactly have no scale to be judged by. */
+	for (size_t i = 0; i < 100; i++)
+		t->y[i] = 2e-6 * t->x[0][i] + 5e-5 * t->x[1][i] + 0.5;
+	robust = fit(t);
+	assert_true(fabs(robust.terms[0].value / 2e-6 - 1) < 1e-9);
+	assert_int_equal(robust.n_outliers, 0);
 	free(t);
 }
 
@@ -471,7 +536,9 @@ int main(void)
 		cmocka_unit_test(folds_keep_equal_keys_together),
 		cmocka_unit_test(refuses_too_few_rows),
 		cmocka_unit_test(refuses_a_single_size),
-		cmocka_unit_test(refuses_dependent_columns),
+		cmocka_unit_test(dependent_columns_get_a_ridge),
+		cmocka_unit_test(prediction_intervals_cover_as_they_say),
+		cmocka_unit_test(a_disturbed_row_does_not_move_a_robust_fit),
 		cmocka_unit_test(refuses_what_is_no_number),
 		cmocka_unit_test(drops_a_column_of_zeros),
 		cmocka_unit_test(holds_a_negative_cost_at_zero),

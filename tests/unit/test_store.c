@@ -458,8 +458,8 @@ static void a_fit_replaces_its_like(void **state)
 	struct mn_rig rig = test_rig();
 	int64_t session = put_test_session(store, &rig, NULL), ids[2], bad, id;
 	int64_t probe = put_test_probe(store, TEST_LAYER);
-	struct mn_fit_term terms[] = {{"ops", 1e-6, 9e-7, NAN, 5e-8},
-				      {"const", 0.5, 0.4, 0.6, 0.05}};
+	struct mn_fit_term terms[] = {{"ops", 1e-6, 9e-7, NAN, 5e-8, "any", 2},
+				      {"const", 0.5, 0.4, 0.6, 0.05, "any", 0}};
 	struct mn_fit fit = {
 		.kind = MN_KIND_VIRTUAL,
 		.board = "virtual-f446re",

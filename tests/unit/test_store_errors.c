@@ -126,7 +126,7 @@ static void it_is_empty(void **state)
 	write_file(in_scratch("a.db"), "", 0);
 	assert_no_open(in_scratch("a.db"), MN_STORE_READ, schema_dir(), MN_E_SCHEMA, "is empty");
 	mn_store_close(open_or_die(in_scratch("a.db"), MN_STORE_CREATE));
-	assert_int_equal(sql_file(in_scratch("a.db"), "PRAGMA user_version"), 1);
+	assert_int_equal(sql_file(in_scratch("a.db"), "PRAGMA user_version"), 2);
 	assert_int_equal(sql_file(in_scratch("a.db"), "PRAGMA application_id"), 0x6d6e6368);
 }
 
@@ -489,7 +489,7 @@ static void an_older_one_is_stepped_up(void **state)
 	make_db(in_scratch("a.db"));
 	snprintf(schema, sizeof(schema), "%s/schema", scratch);
 	copy_schema(schema);
-	snprintf(step, sizeof(step), "%s/002-extra.sql", schema);
+	snprintf(step, sizeof(step), "%s/003-extra.sql", schema);
 	write_file(step, good, strlen(good));
 	/* Also by someone who only reads. */
 	assert_int_equal(
@@ -497,21 +497,21 @@ static void an_older_one_is_stepped_up(void **state)
 		0);
 	assert_int_equal(rows_of(store), 1);
 	mn_store_close(store);
-	assert_int_equal(sql_file(in_scratch("a.db"), "PRAGMA user_version"), 2);
+	assert_int_equal(sql_file(in_scratch("a.db"), "PRAGMA user_version"), 3);
 	/* Now it is newer than the shipped schema. */
 	assert_no_open(in_scratch("a.db"), MN_STORE_WRITE, schema_dir(), MN_E_SCHEMA,
 		       "upgrade mnchar");
 
 	/* A step that fails, or leaves rows without what they refer to, changes nothing. */
-	snprintf(step, sizeof(step), "%s/003-bad.sql", schema);
+	snprintf(step, sizeof(step), "%s/004-bad.sql", schema);
 	write_file(step, bad, strlen(bad));
-	assert_no_open(in_scratch("a.db"), MN_STORE_WRITE, schema, MN_E_SCHEMA, "003-bad.sql");
+	assert_no_open(in_scratch("a.db"), MN_STORE_WRITE, schema, MN_E_SCHEMA, "004-bad.sql");
 	assert_no_open(in_scratch("a.db"), MN_STORE_READ, schema, MN_E_SCHEMA,
 		       "an older mnchar wrote this database");
 	write_file(step, orphan, strlen(orphan));
 	assert_no_open(in_scratch("a.db"), MN_STORE_WRITE, schema, MN_E_SCHEMA,
 		       "refer to rows that do not exist");
-	assert_int_equal(sql_file(in_scratch("a.db"), "PRAGMA user_version"), 2);
+	assert_int_equal(sql_file(in_scratch("a.db"), "PRAGMA user_version"), 3);
 	assert_int_equal(sql_file(in_scratch("a.db"), "SELECT count(*) FROM rig"), 1);
 	assert_int_equal(sql_file(in_scratch("a.db"),
 				  "SELECT count(*) FROM sqlite_schema WHERE name = 'extra2'"),
