@@ -2,40 +2,38 @@
 #include "cache.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NO_LINE 0xffffffffu
 
-/*
- * A small table in order of age for few lines (the 8 D lines); for more (64 I lines) a hash of the
- * line would cost more than the scan saves, so both scan, youngest first.
- */
+#define NOWHERE 0xffu
+
 struct mn_lru {
-	uint32_t n;
+	uint32_t n, base, shift, places;
+	uint32_t youngest;
 	uint64_t clock;
-	uint32_t last; /* place of the youngest */
-	uint64_t *age;
-	uint32_t *line;
-	uint8_t hint[1024]; /* place where a line with this hash was seen */
+	uint64_t *age;	/* of each line held */
+	uint32_t *line; /* its number */
+	uint8_t *place; /* by number of the line: where it is held */
 };
 
-static uint32_t lru_hash(uint32_t line)
-{
-	return (line >> 4) & 1023;
-}
-
-struct mn_lru *mn_lru_new(uint32_t lines)
+struct mn_lru *mn_lru_new(uint32_t lines, uint32_t line_bytes, uint32_t base, uint32_t span_bytes)
 {
 	struct mn_lru *lru;
 
-	if (lines == 0 || lines > 256)
+	if (lines == 0 || lines >= NOWHERE || line_bytes == 0 || (line_bytes & (line_bytes - 1)))
 		return NULL;
 	lru = calloc(1, sizeof(*lru));
 	if (!lru)
 		return NULL;
 	lru->n = lines;
+	lru->base = base;
+	lru->shift = (uint32_t)__builtin_ctz(line_bytes);
+	lru->places = (span_bytes >> lru->shift) + 1;
 	lru->age = calloc(lines, sizeof(*lru->age));
 	lru->line = calloc(lines, sizeof(*lru->line));
-	if (!lru->age || !lru->line) {
+	lru->place = malloc(lru->places);
+	if (!lru->age || !lru->line || !lru->place) {
 		mn_lru_free(lru);
 		return NULL;
 	}
@@ -49,66 +47,60 @@ void mn_lru_free(struct mn_lru *lru)
 		return;
 	free(lru->age);
 	free(lru->line);
+	free(lru->place);
 	free(lru);
 }
 
 void mn_lru_clear(struct mn_lru *lru)
 {
+	memset(lru->place, NOWHERE, lru->places);
 	for (uint32_t i = 0; i < lru->n; i++) {
 		lru->line[i] = NO_LINE;
 		lru->age[i] = 0;
 	}
-	lru->last = 0;
+	lru->youngest = 0;
 }
 
-static int lru_find(const struct mn_lru *lru, uint32_t line, uint32_t *ret_place)
+static uint32_t lru_place(const struct mn_lru *lru, uint32_t addr)
 {
-	uint32_t place = lru->hint[lru_hash(line)];
+	uint32_t number = (addr - lru->base) >> lru->shift;
 
-	if (place < lru->n && lru->line[place] == line) {
-		*ret_place = place;
-		return 1;
-	}
-	for (uint32_t i = 0; i < lru->n; i++)
-		if (lru->line[i] == line) {
-			*ret_place = i;
-			return 1;
-		}
-	return 0;
+	return number < lru->places ? lru->place[number] : NOWHERE;
 }
 
-int mn_lru_has(const struct mn_lru *lru, uint32_t line)
+int mn_lru_has(const struct mn_lru *lru, uint32_t addr)
 {
-	uint32_t place;
-
-	return lru->line[lru->last] == line || lru_find(lru, line, &place);
+	return lru_place(lru, addr) != NOWHERE;
 }
 
-int mn_lru_touch(struct mn_lru *lru, uint32_t line)
+int mn_lru_touch(struct mn_lru *lru, uint32_t addr)
 {
-	uint32_t place;
+	uint32_t place = lru_place(lru, addr);
 
-	if (lru->line[lru->last] == line)
-		return 1;
-	if (!lru_find(lru, line, &place))
+	if (place == NOWHERE)
 		return 0;
-	lru->age[place] = ++lru->clock;
-	lru->last = place;
-	lru->hint[lru_hash(line)] = (uint8_t)place;
+	if (place != lru->youngest) {
+		lru->age[place] = ++lru->clock;
+		lru->youngest = place;
+	}
 	return 1;
 }
 
-void mn_lru_insert(struct mn_lru *lru, uint32_t line)
+void mn_lru_insert(struct mn_lru *lru, uint32_t addr)
 {
-	uint32_t oldest = 0;
+	uint32_t number = (addr - lru->base) >> lru->shift, oldest = 0;
 
+	if (number >= lru->places)
+		return;
 	for (uint32_t i = 1; i < lru->n; i++)
 		if (lru->age[i] < lru->age[oldest])
 			oldest = i;
-	lru->line[oldest] = line;
+	if (lru->line[oldest] != NO_LINE)
+		lru->place[lru->line[oldest]] = NOWHERE;
+	lru->line[oldest] = number;
+	lru->place[number] = (uint8_t)oldest;
 	lru->age[oldest] = ++lru->clock;
-	lru->last = oldest;
-	lru->hint[lru_hash(line)] = (uint8_t)oldest;
+	lru->youngest = oldest;
 }
 
 struct mn_l1 {

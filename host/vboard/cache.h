@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Two caches as address trackers (no data): fully associative LRU, and set-associative with seeded
- * pseudo-random replacement. A line is named by its address; 0xffffffff is never one. */
+/*
+ * Two caches as trackers of addresses (no data): fully associative with least recently used
+ * replacement, and set-associative with seeded pseudo-random replacement.
+ */
 #ifndef MN_CACHE_H
 #define MN_CACHE_H
 
@@ -8,14 +10,15 @@
 
 struct mn_lru;
 
-struct mn_lru *mn_lru_new(uint32_t lines);
+/* Of addresses base … base + span_bytes. At most 254 lines. NULL if not, or out of memory. */
+struct mn_lru *mn_lru_new(uint32_t lines, uint32_t line_bytes, uint32_t base, uint32_t span_bytes);
 void mn_lru_free(struct mn_lru *lru);
 void mn_lru_clear(struct mn_lru *lru);
-/* 1 if the line is there; touch also makes it the youngest. */
-int mn_lru_has(const struct mn_lru *lru, uint32_t line);
-int mn_lru_touch(struct mn_lru *lru, uint32_t line);
+/* 1 if the address's line is there; touch also makes it the youngest. */
+int mn_lru_has(const struct mn_lru *lru, uint32_t addr);
+int mn_lru_touch(struct mn_lru *lru, uint32_t addr);
 /* Insert an absent line over the oldest. */
-void mn_lru_insert(struct mn_lru *lru, uint32_t line);
+void mn_lru_insert(struct mn_lru *lru, uint32_t addr);
 
 struct mn_l1;
 

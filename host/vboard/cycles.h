@@ -97,6 +97,8 @@ struct mn_cycles_ops {
 	/* Class of a data access (functional). Not called for peripherals with side effects twice.
 	 */
 	uint8_t (*access)(struct mn_cycles *m, uint32_t addr, unsigned bytes, int store);
+	/* 1 if the class is of an address that is no multiple of the size. */
+	int (*unaligned)(uint8_t access);
 	/* Class of a branch that was executed (functional). */
 	uint8_t (*branch)(struct mn_cycles *m, const struct mn_insn *insn, uint32_t pc,
 			  uint32_t next_pc);

@@ -84,11 +84,14 @@ static struct m4 *self(struct mn_cycles *m)
 	return (struct m4 *)m;
 }
 
-static int is_flash(const struct m4 *s, uint32_t addr)
+/* An alias of the flash is the same flash to the accelerator: *addr becomes the first address. */
+static int is_flash(const struct m4 *s, uint32_t *addr)
 {
 	for (unsigned i = 0; i < s->n_flash; i++)
-		if (addr - s->flash_base[i] < s->flash_size[i])
+		if (*addr - s->flash_base[i] < s->flash_size[i]) {
+			*addr += s->flash_base[0] - s->flash_base[i];
 			return 1;
+		}
 	return 0;
 }
 
@@ -120,7 +123,7 @@ static uint8_t m4_access(struct mn_cycles *m, uint32_t addr, unsigned bytes, int
 		extra = bytes == 4 && (addr & 1) ? 2 : 1;
 	if (addr - s->sram_base < s->sram_size) {
 		kind = K_SRAM;
-	} else if (is_flash(s, addr)) {
+	} else if (is_flash(s, &addr)) {
 		uint32_t line = addr & ~(s->p.art_line_bytes - 1);
 		uint32_t last = (addr + bytes - 1) & ~(s->p.art_line_bytes - 1);
 
@@ -139,6 +142,11 @@ static uint8_t m4_access(struct mn_cycles *m, uint32_t addr, unsigned bytes, int
 		kind = K_AHB;
 	}
 	return (uint8_t)(kind | extra << 3);
+}
+
+static int m4_unaligned(uint8_t access)
+{
+	return EXTRA(access) != 0;
 }
 
 static uint8_t m4_branch(struct mn_cycles *m, const struct mn_insn *insn, uint32_t pc,
@@ -173,12 +181,12 @@ static uint8_t m4_divide(const struct mn_cycles *m, uint32_t n, uint32_t d, int 
 /* Cycles that reading the I line of a word adds to a request at time t. */
 static uint64_t line_stall(struct m4 *s, uint32_t word, uint64_t t)
 {
-	uint32_t line = word & ~(s->p.art_line_bytes - 1);
-	uint32_t ws = s->config.flash_wait_states;
+	uint32_t line, ws = s->config.flash_wait_states;
 	uint64_t done, start;
 
-	if (ws == 0 || !is_flash(s, word))
+	if (ws == 0 || !is_flash(s, &word))
 		return 0;
+	line = word & ~(s->p.art_line_bytes - 1);
 	if (line == s->line_now)
 		return 0;
 	s->line_now = line;
@@ -433,17 +441,22 @@ static void m4_step(struct mn_cycles *m, const struct mn_step_in *in)
 static int m4_lines(struct mn_cycles *m, const uint32_t *lines, unsigned n)
 {
 	struct m4 *s = self(m);
+	uint32_t offset;
 
-	if (n == 0 || s->config.flash_wait_states == 0 || !is_flash(s, lines[0]))
+	if (n == 0 || s->config.flash_wait_states == 0)
 		return 1;
+	offset = lines[0];
+	if (!is_flash(s, &offset))
+		return 1;
+	offset -= lines[0];
 	if (!s->config.art_i)
-		return n == 1 && lines[0] == s->line_now;
+		return n == 1 && lines[0] + offset == s->line_now;
 	for (unsigned k = 0; k < n; k++)
-		if (!mn_lru_has(s->art_i, lines[k]))
+		if (!mn_lru_has(s->art_i, lines[k] + offset))
 			return 0;
 	for (unsigned k = 0; k < n; k++)
-		mn_lru_touch(s->art_i, lines[k]);
-	s->line_now = lines[n - 1];
+		mn_lru_touch(s->art_i, lines[k] + offset);
+	s->line_now = lines[n - 1] + offset;
 	return 1;
 }
 
@@ -579,6 +592,7 @@ static const struct mn_cycles_ops m4_ops = {
 	.state_bytes = sizeof(struct m4_state),
 	.line_bytes = 16,
 	.access = m4_access,
+	.unaligned = m4_unaligned,
 	.branch = m4_branch,
 	.divide = m4_divide,
 	.step = m4_step,
@@ -620,8 +634,8 @@ int mn_m4_new(const struct mn_board *board, struct mn_cycles **ret_model, struct
 			s->sram2_size = r->size_bytes;
 		}
 	}
-	s->art_i = mn_lru_new(p->art_i_lines);
-	s->art_d = mn_lru_new(p->art_d_lines);
+	s->art_i = mn_lru_new(p->art_i_lines, p->art_line_bytes, s->flash_base[0], s->flash_size[0]);
+	s->art_d = mn_lru_new(p->art_d_lines, p->art_line_bytes, s->flash_base[0], s->flash_size[0]);
 	if (!s->art_i || !s->art_d) {
 		m4_free(&s->base);
 		return mn_err_set(err, MN_E_NOMEM, "out of memory");

@@ -173,6 +173,11 @@ static uint8_t m7_access(struct mn_cycles *m, uint32_t addr, unsigned bytes, int
 	return (uint8_t)c;
 }
 
+static int m7_unaligned(uint8_t access)
+{
+	return KIND(access) < K_DEVICE && (access & C_UNALIGNED);
+}
+
 static uint8_t m7_branch(struct mn_cycles *m, const struct mn_insn *insn, uint32_t pc,
 			 uint32_t next_pc)
 {
@@ -926,6 +931,7 @@ static const struct mn_cycles_ops m7_ops = {
 	.state_bytes = sizeof(struct m7_state),
 	.line_bytes = 32,
 	.access = m7_access,
+	.unaligned = m7_unaligned,
 	.branch = m7_branch,
 	.divide = m7_divide,
 	.step = m7_step,

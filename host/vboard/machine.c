@@ -12,26 +12,30 @@
 #include "memo.h"
 
 #define MAX_INSNS  512u  /* of a block */
-#define MAX_EVENTS 4096u /* accesses of a block */
+#define MAX_EVENTS 8448u /* accesses of a block */
 #define SEG_INSNS  48u
 #define SEG_LINES  16u
 #define PAGE       4096u
+#define SKIPPED    0xffu /* access class of an instruction whose condition failed */
 
-enum event_type { EV_READ, EV_WRITE, EV_RAN, EV_DIVIDE };
+enum event_type { EV_ACCESS, EV_RAN, EV_DIVIDE };
 
-/* What the emulator reported while a block ran, in order. */
-struct event {
-	uint32_t addr; /* EV_RAN, EV_DIVIDE: of the instruction */
-	uint8_t bytes; /* EV_DIVIDE: its cycles */
-	uint8_t type;
+/* What the emulator reported while a block ran, in order: classes, and what they are of. */
+struct events {
+	uint32_t n;
+	uint8_t class[MAX_EVENTS]; /* EV_DIVIDE: cycles */
+	uint8_t type[MAX_EVENTS];
+	uint32_t pc[MAX_EVENTS]; /* EV_RAN, EV_DIVIDE: of the instruction */
 };
 
 struct segment {
 	uint16_t first, count;
 	uint8_t n_lines;
-	uint8_t n_slots;    /* access classes in the key */
-	uint8_t ends;       /* the last instruction may branch */
-	uint8_t slot_insns; /* instructions that have slots */
+	uint8_t n_slots; /* access classes in the key */
+	uint8_t ends;    /* the last instruction may branch */
+	uint8_t marked;  /* has instructions that report their execution */
+	uint8_t slot_insns;
+	uint8_t slot[SEG_INSNS]; /* instructions that have slots, from `first` */
 	uint32_t line[SEG_LINES];
 	struct mn_memo memo;
 };
@@ -76,8 +80,12 @@ struct mn_machine {
 	uint32_t event; /* events of it that are accounted */
 	uint32_t it_left;
 	uint32_t state; /* number of the model's state, MN_NO_STATE: it is in the model itself */
-	struct event events[MAX_EVENTS];
-	uint32_t n_events, skip_reads;
+	struct events events;
+	uint32_t skip_reads;
+	const struct segment
+		*touched; /* accounted last and without a step: its lines are youngest */
+	uint64_t touched_misses;
+	uint8_t config;
 
 	int stopping;
 	struct mn_machine_result result;
@@ -157,7 +165,10 @@ static int make_segments(struct mn_machine *m, struct block *b)
 		}
 		s->count++;
 		s->n_slots = (uint8_t)(s->n_slots + slots);
-		s->slot_insns = (uint8_t)(s->slot_insns + (slots != 0));
+		if (slots)
+			s->slot[s->slot_insns++] = (uint8_t)(i - s->first);
+		if (slots && (b->insn[i].cond || b->insn[i].cls == MN_I_DIV))
+			s->marked = 1;
 		if (s->n_lines == 0 || s->line[s->n_lines - 1] != first)
 			s->line[s->n_lines++] = first;
 		if (last != first)
@@ -333,33 +344,31 @@ static int always_taken(const struct mn_insn *i)
 static int take_events(struct mn_machine *m, const struct mn_insn *i, uint32_t pc, uint32_t next,
 		       uint32_t *event, uint8_t *access, uint8_t *ret_divide)
 {
-	struct mn_cycles *c = m->cycles;
+	const struct events *e = &m->events;
 
 	if (!has_slots(i)) {
 		/* A skipped branch shows by what follows; other skipped ones cost the same. */
 		return !(i->cond && (i->attr & MN_IA_PC) && next == pc + i->size);
 	}
 	if (i->cond || i->cls == MN_I_DIV) {
-		if (*event >= m->n_events || m->events[*event].addr != pc ||
-		    m->events[*event].type < EV_RAN)
+		if (*event >= e->n || e->type[*event] == EV_ACCESS || e->pc[*event] != pc)
 			return 0;
-		*ret_divide = m->events[*event].bytes;
+		*ret_divide = e->class[*event];
 		(*event)++;
 		if (i->cls == MN_I_DIV)
 			return 1;
 	}
-	for (unsigned k = 0; k < i->n_words; k++) {
-		const struct event *e = &m->events[*event];
-
-		if (*event >= m->n_events)
-			return 1; /* cut short by a fault */
-		if (i->n_words > 1 && (e->addr & 3))
-			stop(m, MN_END_FAULT, pc, "unaligned multiple access at 0x%08" PRIx32,
-			     e->addr);
-		access[k] = c->ops->access(c, e->addr, e->bytes, e->type == EV_WRITE);
-		(*event)++;
-	}
+	for (unsigned k = 0; k < i->n_words && *event < e->n; k++)
+		access[k] = e->class[(*event)++];
 	return 1;
+}
+
+static void check_aligned(struct mn_machine *m, const struct mn_step_in *in)
+{
+	if (in->insn->n_words > 1 && in->executed &&
+	    (in->insn->attr & (MN_IA_LOAD | MN_IA_STORE)) &&
+	    m->cycles->ops->unaligned(in->access[0]))
+		stop(m, MN_END_FAULT, in->pc, "unaligned access by a multiple load or store");
 }
 
 /* Step instructions [m->insn, end) of the block; `next` follows the last of the block. */
@@ -368,6 +377,7 @@ static void step_block(struct mn_machine *m, uint32_t end, uint32_t next)
 	struct block *b = m->block;
 	uint8_t access[MN_MEMO_SLOTS];
 
+	m->touched = NULL;
 	if (m->insn < end)
 		materialise(m, b->at[m->insn]);
 	for (; m->insn < end; m->insn++) {
@@ -383,6 +393,7 @@ static void step_block(struct mn_machine *m, uint32_t end, uint32_t next)
 				   (always_taken(in.insn) || in.next_pc != in.pc + in.insn->size);
 			in.branch = m->cycles->ops->branch(m->cycles, in.insn, in.pc, in.next_pc);
 		}
+		check_aligned(m, &in);
 		step(m, &in);
 	}
 }
@@ -393,59 +404,103 @@ static void step_segment(struct mn_machine *m, const struct segment *s, uint32_t
 	m->stepped++;
 }
 
+/* The access part of a segment's key, by instruction. Returns the event after it. */
+static uint32_t marked_classes(struct mn_machine *m, const struct segment *s, uint8_t *access)
+{
+	const struct block *b = m->block;
+	uint32_t event = m->event;
+
+	for (uint32_t k = 0; k < s->slot_insns; k++) {
+		uint32_t at = s->first + (uint32_t)s->slot[k];
+		const struct mn_insn *i = &b->insn[at];
+		unsigned slots = slots_of(i);
+		uint8_t divide = 0;
+		int ran = take_events(m, i, b->at[at], 0, &event, access, &divide);
+
+		if (!ran)
+			memset(access, SKIPPED, slots);
+		else if (i->cls == MN_I_DIV)
+			access[0] = divide;
+		access += slots;
+	}
+	return event;
+}
+
+/* Step a segment with the classes in its key: the functional part has been asked already. */
+static void step_key(struct mn_machine *m, const struct segment *s, const struct mn_memo_key *key,
+		     uint32_t next_pc, int executed_last)
+{
+	const struct block *b = m->block;
+	const uint8_t *access = key->access;
+	uint32_t last = s->first + s->count - 1u;
+
+	materialise(m, b->at[s->first]);
+	for (uint32_t k = s->first; k <= last; k++) {
+		const struct mn_insn *i = &b->insn[k];
+		unsigned slots = slots_of(i);
+		struct mn_step_in in = {.insn = i, .pc = b->at[k], .executed = 1};
+
+		in.next_pc = k < last ? b->at[k + 1] : next_pc;
+		in.access = access;
+		if (slots && access[0] == SKIPPED)
+			in.executed = 0;
+		if (i->cls == MN_I_DIV && in.executed)
+			in.div_cycles = access[0];
+		if (k == last && s->ends) {
+			in.executed = (uint8_t)executed_last;
+			in.taken = key->taken;
+			in.branch = key->branch;
+		}
+		check_aligned(m, &in);
+		step(m, &in);
+		access += slots;
+	}
+	m->stepped++;
+}
+
 /* Account one whole segment, from memory if possible. */
 static void account_segment(struct mn_machine *m, struct segment *s, uint32_t next)
 {
 	struct mn_cycles *c = m->cycles;
 	struct block *b = m->block;
-	uint32_t first = s->first, last = first + s->count - 1u, event = m->event, n = 0;
-	uint32_t divides[MN_MEMO_SLOTS];
+	uint32_t last = s->first + s->count - 1u, event, state;
 	struct mn_memo_key key;
 	const struct mn_memo_entry *entry;
 	size_t key_bytes = (8u + s->n_slots + 7u) & ~7u;
-	uint8_t raw[MN_STATE_MAX], *access = key.access;
-	uint32_t after, next_pc = last + 1u < b->n ? b->at[last + 1] : next;
+	uint8_t raw[MN_STATE_MAX];
+	uint32_t next_pc = last + 1u < b->n ? b->at[last + 1] : next;
 	uint64_t before;
 	int executed_last = 1;
 
-	(void)divides;
 	m->segments++;
 	if (m->state == MN_NO_STATE) {
 		memset(raw, 0, sizeof(raw));
-		if (c->ops->save(c, b->at[first], raw))
+		if (c->ops->save(c, b->at[s->first], raw))
 			m->state = mn_states_number(m->states, raw);
 	}
-	if (m->state == MN_NO_STATE || !c->ops->lines(c, s->line, s->n_lines)) {
+	if (m->state == MN_NO_STATE ||
+	    (!(m->touched == s && m->touched_misses == c->stats.i_misses) &&
+	     !c->ops->lines(c, s->line, s->n_lines))) {
 		step_segment(m, s, next);
 		return;
 	}
-	memset(&key, 0, key_bytes);
+	memset((uint8_t *)&key + key_bytes - 8, 0, 8);
 	key.state = m->state;
-	key.config = (uint8_t)mn_soc_config_id(m->soc);
-	if (s->slot_insns) {
-		for (uint32_t k = first; k <= last; k++) {
-			const struct mn_insn *i = &b->insn[k];
-			unsigned slots = slots_of(i);
-			uint8_t divide = 0;
-			int ran;
-
-			if (!slots)
-				continue;
-			ran = take_events(m, i, b->at[k], 0, &event, access + n, &divide);
-			if (i->cls == MN_I_DIV)
-				access[n] = ran ? divide : 0xff;
-			else if (!ran)
-				memset(access + n, 0xff, slots);
-			if (k == last)
-				executed_last = ran;
-			n += slots;
-		}
+	key.config = m->config;
+	key.branch = key.taken = key.zero = 0;
+	if (s->marked || m->events.n - m->event < s->n_slots) {
+		memset(key.access, 0, s->n_slots);
+		event = marked_classes(m, s, key.access);
+	} else {
+		memcpy(key.access, m->events.class + m->event, s->n_slots);
+		event = m->event + s->n_slots;
 	}
 	if (s->ends) {
 		const struct mn_insn *i = &b->insn[last];
 
-		if (!has_slots(i))
-			executed_last = !(i->cond && next_pc == b->at[last] + i->size);
+		if (i->cond)
+			executed_last = has_slots(i) ? key.access[s->n_slots - 1] != SKIPPED
+						     : next_pc != b->at[last] + i->size;
 		key.taken = executed_last && (always_taken(i) || next_pc != b->at[last] + i->size);
 		key.branch = c->ops->branch(c, i, b->at[last], next_pc);
 	}
@@ -454,44 +509,22 @@ static void account_segment(struct mn_machine *m, struct segment *s, uint32_t ne
 		c->now += entry->cycles;
 		c->stats.insns += s->count;
 		m->state = entry->state;
-		m->insn = last + 1;
-		m->event = event;
-		return;
-	}
-	/* Step it with the classes that were just found. */
-	before = c->now;
-	materialise(m, b->at[first]);
-	n = 0;
-	for (uint32_t k = first; k <= last; k++) {
-		const struct mn_insn *i = &b->insn[k];
-		unsigned slots = slots_of(i);
-		struct mn_step_in in = {.insn = i, .pc = b->at[k], .executed = 1};
-
-		in.next_pc = k < last ? b->at[k + 1] : next_pc;
-		in.access = access + n;
-		if (slots && access[n] == 0xff)
-			in.executed = 0;
-		if (i->cls == MN_I_DIV && in.executed)
-			in.div_cycles = access[n];
-		if (k == last && s->ends) {
-			in.executed = (uint8_t)executed_last;
-			in.taken = key.taken;
-			in.branch = key.branch;
+	} else {
+		before = c->now;
+		step_key(m, s, &key, next_pc, executed_last);
+		memset(raw, 0, sizeof(raw));
+		if (c->now - before < 0xffffffffu && c->ops->save(c, next_pc, raw)) {
+			state = mn_states_number(m->states, raw);
+			if (state != MN_NO_STATE) {
+				mn_memo_add(&s->memo, &key, (uint32_t)(c->now - before), state);
+				m->state = state;
+			}
 		}
-		step(m, &in);
-		n += slots;
 	}
 	m->insn = last + 1;
 	m->event = event;
-	m->stepped++;
-	memset(raw, 0, sizeof(raw));
-	if (key.config != 0xff && c->now - before < 0xffffffffu && c->ops->save(c, next_pc, raw)) {
-		after = mn_states_number(m->states, raw);
-		if (after != MN_NO_STATE) {
-			mn_memo_add(&s->memo, &key, (uint32_t)(c->now - before), after);
-			m->state = after;
-		}
-	}
+	m->touched = s;
+	m->touched_misses = c->stats.i_misses;
 }
 
 /* The block has ended: `next` is where the program went on. */
@@ -538,14 +571,14 @@ static uint32_t sync_to_access(struct mn_machine *m)
 		if (!has_slots(i))
 			continue;
 		if (i->cond || i->cls == MN_I_DIV) {
-			if (event >= m->n_events || m->events[event].addr != b->at[k] ||
-			    m->events[event].type < EV_RAN)
+			if (event >= m->events.n || m->events.type[event] == EV_ACCESS ||
+			    m->events.pc[event] != b->at[k])
 				continue;
 			event++;
 			if (i->cls == MN_I_DIV)
 				continue;
 		}
-		if (event + i->n_words >= m->n_events)
+		if (event + i->n_words >= m->events.n)
 			break;
 		event += i->n_words;
 	}
@@ -559,15 +592,23 @@ static uint32_t sync_to_access(struct mn_machine *m)
 /* ---- hooks ------------------------------------------------------------------------------------
  */
 
-static void check_limits(struct mn_machine *m, uint32_t pc)
+static void check_budget(struct mn_machine *m, uint32_t pc)
 {
-	if (mn_soc_event(m->soc) == MN_SOC_CLOSED)
-		stop(m, MN_END_CLOSED, pc, "the link was closed");
-	else if (m->options.cycles_max &&
-		 m->cycles->now - mn_soc_last_io(m->soc) > m->options.cycles_max)
+	if (m->options.cycles_max &&
+	    m->cycles->now - mn_soc_last_io(m->soc) > m->options.cycles_max)
 		stop(m, MN_END_BUDGET, pc,
 		     "no byte over the link in %" PRIu64 " cycles: an endless loop?",
 		     m->options.cycles_max);
+}
+
+/* After a register access. */
+static void check_events(struct mn_machine *m, uint32_t pc)
+{
+	m->config = (uint8_t)mn_soc_config_id(m->soc);
+	if (mn_soc_event(m->soc) == MN_SOC_CLOSED)
+		stop(m, MN_END_CLOSED, pc, "the link was closed");
+	else if (mn_soc_event(m->soc) == MN_SOC_RESET)
+		uc_emu_stop(m->uc);
 }
 
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
@@ -579,9 +620,8 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 		uc_emu_stop(uc);
 		return;
 	}
-	m->blocks++;
 	finish_block(m, pc);
-	m->n_events = m->insn = m->event = 0;
+	m->events.n = m->insn = m->event = 0;
 	m->block = find_block(m, pc, size);
 	if (!m->block) {
 		stop(m, MN_END_FAULT, pc, "no code can be executed here");
@@ -589,7 +629,8 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *user)
 	}
 	if (m->block->fpu && !mn_soc_fpu_on(m->soc))
 		stop(m, MN_END_FAULT, pc, "floating point with the FPU off (CPACR)");
-	check_limits(m, pc);
+	if ((++m->blocks & 1023) == 0)
+		check_budget(m, pc);
 }
 
 /* Only counts: what a run without the model would be. */
@@ -610,20 +651,29 @@ static void on_block_bare(uc_engine *uc, uint64_t address, uint32_t size, void *
 	}
 	m->bare_insns += b->n;
 	m->cycles->now += b->n;
-	check_limits(m, (uint32_t)address);
+	if ((m->blocks & 1023) == 0)
+		check_budget(m, (uint32_t)address);
 }
 
-static void note(struct mn_machine *m, uint32_t addr, uint8_t bytes, uint8_t type)
+static void note(struct mn_machine *m, uint8_t class, uint8_t type, uint32_t pc)
 {
-	if (m->n_events < MAX_EVENTS)
-		m->events[m->n_events++] = (struct event){addr, bytes, type};
+	struct events *e = &m->events;
+
+	if (e->n == MAX_EVENTS)
+		return;
+	e->class[e->n] = class;
+	e->type[e->n] = type;
+	e->pc[e->n++] = pc;
 }
 
 static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value,
 		      void *user)
 {
 	struct mn_machine *m = user;
-	uint32_t addr = (uint32_t)address;
+	struct mn_cycles *c = m->cycles;
+	struct events *e = &m->events;
+	uint32_t addr = (uint32_t)address, bytes = (uint32_t)size;
+	int store = type == UC_MEM_WRITE;
 
 	(void)uc;
 	(void)value;
@@ -632,14 +682,18 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
 		m->skip_reads--;
 		return;
 	}
-	if (size == 8) { /* a d register: two words on the bus */
-		note(m, addr, 4, type == UC_MEM_WRITE ? EV_WRITE : EV_READ);
-		addr += 4;
-		size = 4;
-	}
-	note(m, addr, (uint8_t)size, type == UC_MEM_WRITE ? EV_WRITE : EV_READ);
-	if (type != UC_MEM_WRITE && (addr & (PAGE - 1)) + (uint32_t)size > PAGE)
+	if (!store && (addr & (PAGE - 1)) + bytes > PAGE)
 		m->skip_reads = 2;
+	if (e->n + 2 > MAX_EVENTS)
+		return;
+	if (bytes == 8) { /* a d register: two words on the bus */
+		e->type[e->n] = EV_ACCESS;
+		e->class[e->n++] = c->ops->access(c, addr, 4, store);
+		addr += 4;
+		bytes = 4;
+	}
+	e->type[e->n] = EV_ACCESS;
+	e->class[e->n++] = c->ops->access(c, addr, bytes, store);
 }
 
 /* Unicorn's numbers of r0 … r12 are consecutive, those of SP, LR and PC are elsewhere. */
@@ -668,7 +722,7 @@ static void on_marked(uc_engine *uc, uint64_t address, uint32_t size, void *user
 	i = &b->insn[k];
 	if (i->cls != MN_I_DIV) {
 		if (i->cond)
-			note(m, pc, 0, EV_RAN);
+			note(m, 0, EV_RAN, pc);
 		return;
 	}
 	uc_reg_read(uc, reg_id(i->rd_div[0]), &n);
@@ -677,7 +731,7 @@ static void on_marked(uc_engine *uc, uint64_t address, uint32_t size, void *user
 		stop(m, MN_END_FAULT, pc, "division by zero");
 		return;
 	}
-	note(m, pc, m->cycles->ops->divide(m->cycles, n, d, i->is_signed), EV_DIVIDE);
+	note(m, m->cycles->ops->divide(m->cycles, n, d, i->is_signed), EV_DIVIDE, pc);
 }
 
 /* Every instruction: the reference. The one before it is complete. */
@@ -715,8 +769,8 @@ static uint64_t on_device_read(uc_engine *uc, uint64_t offset, unsigned size, vo
 		pc = sync_to_access(m);
 	if (mn_soc_read(m->soc, addr, size, &value))
 		stop(m, MN_END_FAULT, pc, "no register to read at 0x%08" PRIx32, addr);
-	else if (mn_soc_event(m->soc) == MN_SOC_CLOSED)
-		stop(m, MN_END_CLOSED, pc, "the link was closed");
+	else
+		check_events(m, pc);
 	return value;
 }
 
@@ -727,14 +781,15 @@ static void on_device_write(uc_engine *uc, uint64_t offset, unsigned size, uint6
 	struct mn_machine *m = (struct mn_machine *)(void *)window->bytes;
 	uint32_t addr = window->region->base + (uint32_t)offset, pc = 0;
 
+	(void)uc;
 	if (m->stopping)
 		return;
 	if (!m->options.bare)
 		pc = sync_to_access(m);
 	if (mn_soc_write(m->soc, addr, size, (uint32_t)value))
 		stop(m, MN_END_FAULT, pc, "no register to write at 0x%08" PRIx32, addr);
-	else if (mn_soc_event(m->soc) != MN_SOC_NONE)
-		uc_emu_stop(uc);
+	else
+		check_events(m, pc);
 }
 
 static bool on_invalid(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value,
@@ -751,11 +806,6 @@ static bool on_invalid(uc_engine *uc, uc_mem_type type, uint64_t address, int si
 		return false;
 	}
 	if (!m->options.bare) {
-		/* The access hook is not called for addresses without memory behind them. */
-		int write = type == UC_MEM_WRITE_UNMAPPED || type == UC_MEM_WRITE_PROT;
-
-		if (m->n_events == 0 || m->events[m->n_events - 1].addr != (uint32_t)address)
-			note(m, (uint32_t)address, 4, write ? EV_WRITE : EV_READ);
 		pc = sync_to_access(m);
 	}
 	stop(m, MN_END_FAULT, pc, "%s 0x%08" PRIx32 ": %s",
@@ -1066,9 +1116,11 @@ static void reset_cpu(struct mn_machine *m)
 	uc_reg_write(m->uc, UC_ARM_REG_PC, &pc);
 	m->block = NULL;
 	m->state = MN_NO_STATE;
-	m->it_left = m->n_events = m->insn = m->event = m->skip_reads = 0;
+	m->it_left = m->events.n = m->insn = m->event = m->skip_reads = 0;
+	m->touched = NULL;
 	m->cycles->ops->reset(m->cycles);
 	mn_soc_reset(m->soc);
+	m->config = (uint8_t)mn_soc_config_id(m->soc);
 }
 
 int mn_machine_run(struct mn_machine *m, struct mn_machine_result *ret_result, struct mn_err *err)
