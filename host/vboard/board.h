@@ -92,6 +92,7 @@ struct mn_periph {
 	X(load_latency)                                                                            \
 	X(slow_load_latency)                                                                       \
 	X(load_to_multiply_cycles)                                                                 \
+	X(multiply_to_early_cycles)                                                                \
 	X(early_operand_cycles)                                                                    \
 	X(load_index_cycles)                                                                       \
 	X(late_operand_cycles)                                                                     \

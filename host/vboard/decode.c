@@ -344,6 +344,9 @@ static void decode_fp(uint32_t h1, uint32_t h2, struct mn_insn *i)
 
 	if (bits(h2, 11, 9) != 5)
 		return;
+	/* Of the second half of the coprocessor space only FPv5's data processing exists. */
+	if ((h1 & 0x1000) && (bits(h1, 11, 8) != 14 || bits(h2, 4, 4)))
+		return;
 	if (bits(h1, 11, 8) == 14) {
 		if (!bits(h2, 4, 4)) {
 			decode_fp_data(h1, h2, i);

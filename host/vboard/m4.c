@@ -220,6 +220,11 @@ static uint64_t fetch(struct m4 *s, uint32_t pc, uint32_t last, uint64_t *ret_mi
 {
 	uint32_t n = s->p.fetch_words;
 
+	/* A jump that no branch announced (reset, exception) starts the fetch anew. */
+	if (s->have_word != NO_WORD && last - s->have_word > 2 * 4) {
+		s->have_word = NO_WORD;
+		s->refill = s->base.now;
+	}
 	if (s->have_word == NO_WORD) {
 		s->have_word = (pc & ~3u) - 4;
 		s->fetch_last = s->refill - 1;

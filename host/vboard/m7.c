@@ -262,6 +262,9 @@ static uint64_t line_stall(struct m7 *s, uint32_t chunk, uint64_t t)
 /* Request chunks up to `last`; when the last of them can be issued from. */
 static uint64_t fetch(struct m7 *s, uint32_t pc, uint32_t last, uint64_t *ret_miss)
 {
+	/* A jump that no branch announced (reset, exception) starts the fetch anew. */
+	if (s->have_chunk != NO_CHUNK && last - s->have_chunk > 2 * s->p.fetch_bytes)
+		s->have_chunk = NO_CHUNK;
 	if (s->have_chunk == NO_CHUNK)
 		s->have_chunk = (pc & ~(s->p.fetch_bytes - 1)) - s->p.fetch_bytes;
 	while (s->have_chunk != last) {
@@ -393,6 +396,8 @@ static uint64_t operands(const struct m7 *s, const struct mn_insn *i, int pairin
 		unsigned r = (unsigned)__builtin_ctz(set);
 		uint64_t at = s->ready[r] + p->early_operand_cycles;
 
+		if (s->producer[r] == P_MAC)
+			at += p->multiply_to_early_cycles;
 		if (((i->index >> r) & 1) && s->producer[r] == P_LOAD)
 			at += p->load_index_cycles;
 		t = later(t, at);
