@@ -12,7 +12,7 @@ struct mn_lru {
 	uint32_t n, base, shift, places;
 	uint32_t youngest;
 	uint64_t clock;
-	uint64_t *age;	/* of each line held */
+	uint64_t *age;  /* of each line held */
 	uint32_t *line; /* its number */
 	uint8_t *place; /* by number of the line: where it is held */
 };

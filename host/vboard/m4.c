@@ -639,8 +639,10 @@ int mn_m4_new(const struct mn_board *board, struct mn_cycles **ret_model, struct
 			s->sram2_size = r->size_bytes;
 		}
 	}
-	s->art_i = mn_lru_new(p->art_i_lines, p->art_line_bytes, s->flash_base[0], s->flash_size[0]);
-	s->art_d = mn_lru_new(p->art_d_lines, p->art_line_bytes, s->flash_base[0], s->flash_size[0]);
+	s->art_i =
+		mn_lru_new(p->art_i_lines, p->art_line_bytes, s->flash_base[0], s->flash_size[0]);
+	s->art_d =
+		mn_lru_new(p->art_d_lines, p->art_line_bytes, s->flash_base[0], s->flash_size[0]);
 	if (!s->art_i || !s->art_d) {
 		m4_free(&s->base);
 		return mn_err_set(err, MN_E_NOMEM, "out of memory");

@@ -51,6 +51,7 @@ struct mn_soc {
 	uint32_t idle_polls, tx_polls;
 	uint64_t idle_last, rx_next, tx_empty, tx_done, last_io;
 	int answering;
+	uint64_t skipped; /* cycles that passed with nothing executed */
 
 	/* marker */
 	uint32_t edges;
@@ -73,8 +74,10 @@ static uint64_t now(const struct mn_soc *soc)
 
 static void skip_to(struct mn_soc *soc, uint64_t cycle)
 {
-	if (cycle > now(soc))
+	if (cycle > now(soc)) {
+		soc->skipped += cycle - now(soc);
 		soc->cycles->ops->advance(soc->cycles, cycle - now(soc));
+	}
 }
 
 /* ---- clock tree -------------------------------------------------------------------------------
@@ -987,6 +990,11 @@ enum mn_soc_event mn_soc_event(const struct mn_soc *soc)
 uint64_t mn_soc_last_io(const struct mn_soc *soc)
 {
 	return soc->last_io;
+}
+
+uint64_t mn_soc_skipped(const struct mn_soc *soc)
+{
+	return soc->skipped;
 }
 
 uint32_t mn_soc_hclk_hz(const struct mn_soc *soc)

@@ -36,6 +36,8 @@ int mn_soc_write(struct mn_soc *soc, uint32_t addr, unsigned bytes, uint32_t val
 enum mn_soc_event mn_soc_event(const struct mn_soc *soc);
 /* Cycle of the last byte over the link. */
 uint64_t mn_soc_last_io(const struct mn_soc *soc);
+/* Cycles that passed while the program waited, with nothing executed. */
+uint64_t mn_soc_skipped(const struct mn_soc *soc);
 /* Core clock as it really is now. */
 uint32_t mn_soc_hclk_hz(const struct mn_soc *soc);
 /* CPACR lets the program use the FPU; CCR.DIV_0_TRP. */

@@ -94,6 +94,8 @@ endfunction()
 # The targets, one call each, in the order of the alphabet.
 mn_fuzz(csv TARGETS mn_probes mn_store LIBS sqlite3)
 set_property(TEST fuzz_csv APPEND PROPERTY ENVIRONMENT MNCHAR_SOURCE_DIR=${CMAKE_SOURCE_DIR})
+mn_fuzz(elf SOURCES host/vboard/elf_read.c host/vboard/board.c probes/err.c LIBS cyaml yaml)
+set_property(TEST fuzz_elf APPEND PROPERTY ENVIRONMENT MNCHAR_SOURCE_DIR=${CMAKE_SOURCE_DIR})
 mn_fuzz(frame TARGETS mn_probes)
 mn_fuzz(layer_text TARGETS mn_probes ARGS -max_len=512)
 mn_fuzz(session TARGETS mn_probes INCLUDES firmware tests/unit/fake_board
