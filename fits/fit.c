@@ -16,6 +16,7 @@
 /* One fit that waits to be stored; owns what it points to, but for the ids. */
 struct result {
 	struct mn_fit fit;
+	size_t group, number; /* results of one group and target share the first */
 	struct mn_fit_term terms[MN_MODEL_PATHS_MAX * MN_REGRESS_TERMS_MAX];
 	char path_text[MN_MODEL_PATHS_MAX * MN_REGRESS_TERMS_MAX][MN_PATH_TEXT_MAX];
 	char paths[MN_MODEL_PATHS_MAX * MN_PATH_TEXT_MAX];
@@ -30,7 +31,7 @@ struct campaign {
 	const struct mn_fit_options *options;
 	struct mn_group group; /* being collected */
 	struct result *results;
-	size_t n_results, results_size;
+	size_t n_results, results_size, n_groups;
 	int64_t **ids; /* arrays that results share */
 	size_t n_ids, ids_size;
 	int64_t rows;
@@ -393,6 +394,8 @@ static int new_result(struct campaign *c, const struct mn_model *m, enum mn_targ
 	c->results = results;
 	r = &c->results[c->n_results++];
 	memset(r, 0, sizeof(*r));
+	r->group = c->n_groups;
+	r->number = c->n_results;
 	r->board = strdup(g->board);
 	r->kernels = strdup(g->kernels);
 	r->backbone = strdup(backbone);
@@ -591,6 +594,7 @@ static int fit_target(struct campaign *c, enum mn_target target, int cold, int b
 	struct selection s;
 	int ret = select_rows(c, cold, backbone, target, &s);
 
+	c->n_groups++;
 	if (ret || s.n + s.n_excluded + s.n_stale + s.n_no_ops + s.n_bad == 0)
 		goto out;
 	for (size_t i = 0; i < c->group.models->n && !ret; i++) {
@@ -696,6 +700,19 @@ static void free_results(struct campaign *c)
 	free(c->ids);
 }
 
+static int by_error(const void *a, const void *b)
+{
+	const struct result *x = a, *y = b;
+	double ex = isnan(x->fit.mape_pct) ? INFINITY : x->fit.mape_pct;
+	double ey = isnan(y->fit.mape_pct) ? INFINITY : y->fit.mape_pct;
+
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	if (ex != ey)
+		return ex < ey ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
+}
+
 static int load_shipped(struct mn_models *models, struct mn_err *err)
 {
 	char folder[PATH_MAX];
@@ -725,6 +742,8 @@ int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 		ret = read_board(&c, store, options->boards[i]);
 	if (ret)
 		goto out;
+	if (options->by_error && c.n_results)
+		qsort(c.results, c.n_results, sizeof(*c.results), by_error);
 	for (size_t i = 0; i < c.n_results; i++) {
 		struct result *r = &c.results[i];
 

@@ -35,6 +35,8 @@ struct mn_fit_options {
 	uint64_t seed;      /* of the folds */
 	uint32_t max_folds; /* 2..10; 0: 10 */
 	int dry_run;        /* 1: nothing is written to the store */
+	int by_error;       /* 1: the models of one group and target come smallest out-of-fold MAPE
+			       first, those that could not be fitted last */
 };
 
 struct mn_fit_stats {

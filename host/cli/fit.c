@@ -19,7 +19,7 @@ struct options {
 	struct mn_fit_options fit;
 };
 
-enum { KEY_SEED = 256, KEY_FOLDS, KEY_DRY_RUN };
+enum { KEY_SEED = 256, KEY_FOLDS, KEY_DRY_RUN, KEY_COMPARE };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -46,6 +46,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_DRY_RUN:
 		my->fit.dry_run = 1;
 		return 0;
+	case KEY_COMPARE:
+		my->fit.by_error = 1;
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is not an option", arg);
 		return 0;
@@ -58,6 +61,8 @@ static const struct argp_option options[] = {
 	{"board", 'b', "BOARD", 0, "Only this board; may be given several times", 0},
 	{"seed", KEY_SEED, "N", 0, "Seed of the folds (default: 1)", 0},
 	{"folds", KEY_FOLDS, "N", 0, "Folds for the out-of-fold errors (default: 10)", 0},
+	{"compare", KEY_COMPARE, NULL, 0,
+	 "Print the models side by side, smallest out-of-fold error first", 0},
 	{"dry-run", KEY_DRY_RUN, NULL, 0, "Print, store nothing", 0},
 	{0},
 };
@@ -123,12 +128,44 @@ static int add(const struct mn_fit *fit, void *arg)
 	return rc;
 }
 
+enum { COMPARE_COLUMNS = 13 };
+
+static int compare(const struct mn_fit *fit, void *arg)
+{
+	struct mn_table *table = arg;
+	char n[24], terms[24], mape[24], in5[24], in10[24], worst[24];
+	const char *cells[COMPARE_COLUMNS] = {
+		mn_kind_name(fit->kind),
+		fit->board,
+		fit->kernels,
+		fit->backbone[0] ? fit->backbone : fit->op,
+		fit->cold ? "cold" : "warm",
+		fit->target,
+		fit->model,
+		n,
+		terms,
+		percent(mape, sizeof(mape), fit->mape_pct),
+		percent(in5, sizeof(in5), fit->within5_pct),
+		percent(in10, sizeof(in10), fit->within10_pct),
+		percent(worst, sizeof(worst), fit->worst_pct),
+	};
+
+	snprintf(n, sizeof(n), "%" PRId64, fit->n);
+	snprintf(terms, sizeof(terms), "%u", (unsigned)fit->n_terms);
+	return mn_table_add(table, cells);
+}
+
 int mn_cmd_fit(int argc, char **argv)
 {
 	static const struct mn_column columns[] = {
 		{"kind", 0},     {"board", 0},    {"kernels", 0},   {"op", 0},
 		{"caches", 0},   {"target", 0},   {"model", 0},     {"n", 1},
 		{"mape_pct", 1}, {"in10_pct", 1}, {"worst_pct", 1}, {"note", 0},
+	};
+	static const struct mn_column compared[COMPARE_COLUMNS] = {
+		{"kind", 0},    {"board", 0},    {"kernels", 0},   {"op", 0},    {"caches", 0},
+		{"target", 0},  {"model", 0},    {"n", 1},         {"terms", 1}, {"mape_pct", 1},
+		{"in5_pct", 1}, {"in10_pct", 1}, {"worst_pct", 1},
 	};
 	struct options my = {.fit.seed = 1};
 	struct mn_table *table = NULL;
@@ -141,7 +178,8 @@ int mn_cmd_fit(int argc, char **argv)
 	argp_parse(&mn_argp_fit, argc, argv, 0, NULL, &my);
 	my.fit.boards = my.boards;
 	my.fit.n_boards = my.n_boards;
-	table = mn_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+	table = my.fit.by_error ? mn_table_new(compared, COMPARE_COLUMNS)
+				: mn_table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	rc = table ? 0 : mn_err_set(&err, MN_E_NOMEM, "out of memory");
 	if (rc == 0)
 		rc = mn_path(MN_DIR_SCHEMA, NULL, schema, sizeof(schema), &err);
@@ -149,7 +187,8 @@ int mn_cmd_fit(int argc, char **argv)
 		rc = mn_store_open(my.db, my.fit.dry_run ? MN_STORE_READ : MN_STORE_WRITE, schema,
 				   &store, &err);
 	if (rc == 0)
-		rc = mn_fit_run(store, &my.fit, add, table, &stats, &err);
+		rc = mn_fit_run(store, &my.fit, my.fit.by_error ? compare : add, table, &stats,
+				&err);
 	if (rc == 0 && mn_table_rows(table))
 		rc = mn_table_print(table);
 	mn_store_close(store);

@@ -184,6 +184,25 @@ static void a_fit_repeats_to_the_bit(void **state)
 	free(stored);
 }
 
+static void models_come_by_error_if_asked(void **state)
+{
+	const struct mn_fit_options options = {.seed = 1, .dry_run = 1, .by_error = 1};
+	struct mn_store *store = open_or_die(in_scratch("x.db"), MN_STORE_CREATE);
+	struct planted p = planted_default();
+	struct fits *f = calloc(1, sizeof(*f));
+
+	(void)state;
+	assert_non_null(f);
+	put_convolutions(store, &p, 60);
+	assert_int_equal(mn_fit_run(store, &options, keep, f, NULL, NULL), 0);
+	assert_int_equal(f->n, 3);
+	assert_string_equal(f->all[0].model, "features");
+	assert_true(f->all[0].fit.mape_pct < f->all[1].fit.mape_pct);
+	assert_true(f->all[1].fit.mape_pct < f->all[2].fit.mape_pct);
+	free(f);
+	mn_store_close(store);
+}
+
 static void energy_and_power_have_fits_of_their_own(void **state)
 {
 	struct mn_store *store = open_or_die(in_scratch("c.db"), MN_STORE_CREATE);
@@ -511,6 +530,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(planted_costs_come_back),
 		cmocka_unit_test(a_fit_repeats_to_the_bit),
+		cmocka_unit_test(models_come_by_error_if_asked),
 		cmocka_unit_test(energy_and_power_have_fits_of_their_own),
 		cmocka_unit_test(what_differs_is_not_pooled),
 		cmocka_unit_test(only_the_newest_image_counts),
