@@ -57,15 +57,19 @@ enum column {
 	" WHERE (?1 IS NULL OR r.board = ?1) AND (?2 IS NULL OR p.kernels = ?2)"                   \
 	" AND (?3 IS NULL OR ifnull(l.op, 'model') = ?3) AND (?4 IS NULL OR r.kind = ?4)"
 
-#define ROW_ORDER " ORDER BY kind, board, kernels, op, backbone, probe_id, id"
+#define ROW_ORDER                                                                                  \
+	" ORDER BY r.kind, r.board, p.kernels, ifnull(l.op, 'model'), p.backbone, m.probe_id, "    \
+	"m.id"
 
 static const char rows_sql[] = "SELECT " ROW_COLUMNS ROW_FROM ROW_ORDER;
-/* Each filter is on what the window is partitioned by, or fixed by the probe, so filtering first is
- * the same and cheaper. */
+/* Each filter is on what is grouped by, or fixed by the probe, so filtering first is the same and
+ * cheaper. Only ids are grouped: rows with all their texts would be sorted twice. */
 static const char latest_sql[] =
-	"SELECT * FROM (SELECT " ROW_COLUMNS ", row_number() OVER (PARTITION BY r.kind, r.board,"
-	" m.probe_id, s.source, r.clock_set_hz ORDER BY m.id DESC) AS age" ROW_FROM
-	") WHERE age = 1" ROW_ORDER;
+	"SELECT " ROW_COLUMNS " FROM (SELECT max(m.id) AS id" ROW_FROM
+	" GROUP BY r.kind, r.board, m.probe_id, s.source, r.clock_set_hz) newest"
+	" CROSS JOIN measurement m ON m.id = newest.id JOIN session s ON s.id = m.session_id"
+	" JOIN rig r ON r.id = s.rig_id JOIN probe p ON p.id = m.probe_id"
+	" LEFT JOIN layer l ON l.id = p.layer_id" ROW_ORDER;
 
 static void bind_filter(sqlite3_stmt *stmt, int i, const char *text)
 {
