@@ -314,7 +314,7 @@ static void test_large_windows(void **state)
 static void test_sets(void **state)
 {
 	(void)state;
-	assert_int_equal(mn_kernel_sets_count(), 2);
+	assert_true(mn_kernel_sets_count() >= 2); /* a third library may follow */
 	assert_string_equal(mn_kernel_sets[0]->id, "mnchar/1/dsp");
 	assert_ptr_equal(mn_kernel_set_find("mnchar/1/ref"), mn_kernel_sets[1]);
 	assert_null(mn_kernel_set_find("mnchar/0/ref"));
