@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The flash model: against the measured links (skipped without the shared folder, see
- * test_arena_truth.c), and what must hold without them.
+ * The flash model: against given links (skipped without the shared folder, see test_arena_truth.c)
+ * and own ones, and what must hold without them. The requirement is 2 %, the limits here are
+ * nearer to what was reached.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -90,154 +91,42 @@ static void test_links(void **state)
 }
 
 /*
- * Leave one set out, solve the rest, predict it. Ridge regression on the totals with one flat prior
- * for all operators, so that nothing of the set left out comes back through the prior. There are
- * about as many sets as unknowns: what is tested is how much one link more or less matters.
+ * Op sets that were linked to check the union of parts, none of them fitted. Their application has
+ * no start-up code: 320 bytes below the given links of the same sets (272 to 368 in six of them).
  */
-#define FEATURES_MAX 40
-#define SETS_MAX     16
-
-enum { F_BASE, F_MANY, F_CONV, F_MATMUL, F_FLOAT, F_OPS };
-
-struct set {
-	char name[32];
-	double x[FEATURES_MAX], y;
-};
-
-static int feature_of(int32_t builtin)
+static void test_random_links(void **state)
 {
-	static int32_t known[FEATURES_MAX];
-	static int n;
+	static const struct {
+		enum mn_flash_build build;
+		double bytes;
+		const char *ops;
+	} links[] = {
+#define LINK(kernels, bytes, ops) {MN_FLASH_M4_RELEASE_##kernels, bytes, ops},
+#include "flash_links.def"
+#undef LINK
+	};
+	double worst = 0;
 
-	for (int i = 0; i < n; i++)
-		if (known[i] == builtin)
-			return F_OPS + i;
-	assert_true(F_OPS + n < FEATURES_MAX);
-	known[n] = builtin;
-	return F_OPS + n++;
-}
-
-static void read_set(struct set *set, const char *name, char *ops, double bytes, int generic)
-{
-	char *save = NULL;
-	int n = 0;
-
-	memset(set, 0, sizeof(*set));
-	snprintf(set->name, sizeof(set->name), "%s", name);
-	set->y = bytes;
-	set->x[F_BASE] = 1;
-	for (char *op = strtok_r(ops, " ", &save); op; op = strtok_r(NULL, " ", &save), n++) {
-		int32_t b = builtin_by_name(op);
-		int conv = b == MN_BUILTIN_CONV_2D || b == MN_BUILTIN_DEPTHWISE_CONV_2D;
-
-		set->x[feature_of(b)] = 1;
-		if (conv)
-			set->x[F_CONV] = 1;
-		if (conv || b == MN_BUILTIN_FULLY_CONNECTED)
-			set->x[F_MATMUL] = 1;
-		if (b == MN_BUILTIN_MEAN || b == MN_BUILTIN_LOGISTIC ||
-		    (generic && b == MN_BUILTIN_SOFTMAX))
-			set->x[F_FLOAT] = 1;
-	}
-	set->x[F_MANY] = n > 1;
-}
-
-/* Solve the normal equations in place by elimination; the ridge keeps them regular. */
-static void solve(double m[FEATURES_MAX][FEATURES_MAX + 1])
-{
-	for (int c = 0; c < FEATURES_MAX; c++) {
-		int p = c;
-
-		for (int i = c + 1; i < FEATURES_MAX; i++)
-			if (fabs(m[i][c]) > fabs(m[p][c]))
-				p = i;
-		for (int k = 0; k <= FEATURES_MAX; k++) {
-			double t = m[c][k];
-
-			m[c][k] = m[p][k];
-			m[p][k] = t;
-		}
-		for (int i = 0; i < FEATURES_MAX; i++)
-			for (int k = FEATURES_MAX; i != c && k >= c; k--)
-				m[i][k] -= m[i][c] / m[c][c] * m[c][k];
-	}
-}
-
-static double error_of_left_out(const struct set *sets, int n, int left, double flat)
-{
-	static double m[FEATURES_MAX][FEATURES_MAX + 1];
-	double sum = 0;
-
-	memset(m, 0, sizeof(m));
-	for (int i = 0; i < FEATURES_MAX; i++) {
-		double prior = i == F_BASE    ? 15000
-			       : i == F_MANY  ? 76
-			       : i == F_FLOAT ? 160
-			       : i < F_OPS    ? 1500
-					      : flat;
-		double spread = i == F_BASE ? 20000 : i == F_MANY || i == F_FLOAT ? 15 : prior;
-
-		m[i][i] = 100 / (spread * spread);
-		m[i][FEATURES_MAX] = m[i][i] * prior;
-	}
-	for (int s = 0; s < n; s++)
-		for (int i = 0; s != left && i < FEATURES_MAX; i++) {
-			for (int k = 0; k < FEATURES_MAX; k++)
-				m[i][k] += sets[s].x[i] * sets[s].x[k];
-			m[i][FEATURES_MAX] += sets[s].x[i] * sets[s].y;
-		}
-	solve(m);
-	for (int i = 0; i < FEATURES_MAX; i++)
-		sum += sets[left].x[i] * m[i][FEATURES_MAX] / m[i][i];
-	return sum / sets[left].y - 1;
-}
-
-static void leave_one_out(const char *variant, double flat, double at_most)
-{
-	static struct set sets[SETS_MAX];
-	char path[1200], line[4096];
-	int n = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/data/flash-size.csv", shared);
-	f = fopen(path, "r");
-	if (!f) {
-		print_message("skipped: %s is not there (MNCHAR_SHARED)\n", path);
-		skip();
-	}
-	while (fgets(line, sizeof(line), f)) {
-		char *field[21], *p = line;
-
-		for (int i = 0; i < 21; i++)
-			field[i] = strsep(&p, ",");
-		if (strcmp(field[1], variant) || strcmp(field[2], "m4") ||
-		    strcmp(field[3], "release"))
-			continue;
-		assert_true(n < SETS_MAX);
-		read_set(&sets[n++], field[0], field[19],
-			 strtod(field[4], NULL) + strtod(field[5], NULL),
-			 strcmp(variant, "generic") == 0);
-	}
-	fclose(f);
-	assert_true(n >= 12);
-	for (int i = 0; i < n; i++) {
-		double error = error_of_left_out(sets, n, i, flat);
-
-		print_message("%s %s left out: %+.1f %%\n", variant, sets[i].name, 100 * error);
-		assert_true(fabs(error) < at_most);
-	}
-}
-
-static void test_leave_one_out_int8(void **state)
-{
 	(void)state;
-	leave_one_out("int8", 3000, 0.12);
-}
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		char names[1024], *save = NULL;
+		int32_t ops[32];
+		struct mn_flash flash;
+		double error;
+		size_t n = 0;
 
-static void test_leave_one_out_generic(void **state)
-{
-	(void)state;
-	leave_one_out("generic", 5000, 0.20);
+		snprintf(names, sizeof(names), "%s", links[i].ops);
+		for (char *op = strtok_r(names, " ", &save); op; op = strtok_r(NULL, " ", &save))
+			ops[n++] = builtin_by_name(op);
+		mn_flash_runtime(ops, n, links[i].build, &flash);
+		assert_int_equal(flash.n_missing, 0);
+		error = (double)flash.runtime_bytes / (links[i].bytes + 320) - 1;
+		if (fabs(error) > fabs(worst))
+			worst = error;
+		if (fabs(error) > 0.01)
+			fail_msg("%s: %+.2f %%", links[i].ops, 100 * error);
+	}
+	print_message("random op sets: worst %+.2f %%\n", 100 * worst);
 }
 
 static void test_sets(void **state)
@@ -252,12 +141,10 @@ static void test_sets(void **state)
 		mn_flash_runtime(fc, 1, (enum mn_flash_build)b, &one);
 		mn_flash_runtime(more, 3, (enum mn_flash_build)b, &three);
 		assert_int_equal(one.n_guess + one.n_missing, 0);
-		assert_int_equal(three.n_guess, 1);
+		/* Only the M4 release builds stand on sections measured for each operator. */
+		assert_int_equal(three.n_group, b > MN_FLASH_M4_RELEASE_GENERIC);
 		assert_int_equal(three.n_missing, 1);
 		assert_true(three.runtime_bytes > one.runtime_bytes);
-		/* A guess makes the interval wider than the measured share. */
-		assert_true(three.runtime_high_bytes - three.runtime_bytes >
-			    one.runtime_high_bytes - one.runtime_bytes + 1000);
 	}
 }
 
@@ -288,8 +175,7 @@ int main(void)
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_file_parts),
 		cmocka_unit_test(test_links),
-		cmocka_unit_test(test_leave_one_out_int8),
-		cmocka_unit_test(test_leave_one_out_generic),
+		cmocka_unit_test(test_random_links),
 	};
 	const char *from = getenv("MNCHAR_SHARED"), *top = getenv("MNCHAR_SOURCE_DIR");
 
