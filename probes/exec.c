@@ -45,6 +45,14 @@ int mn_exec_bind(struct mn_exec *exec, const struct mn_program *program,
 	return 0;
 }
 
+/* Where the table of a step lives; NULL for ops without. */
+static int8_t *table_at(const struct mn_exec *exec, const struct mn_step *step)
+{
+	if (!mn_op_has_table((enum mn_op)step->layer.op))
+		return NULL;
+	return (int8_t *)exec->mem->arena + step->quant_off;
+}
+
 /* Where the multipliers and shifts of a step live; NULL for ops without. */
 static void quant_at(const struct mn_exec *exec, const struct mn_step *step, int32_t **mult,
 		     int32_t **shift)
@@ -71,10 +79,13 @@ void mn_exec_fill(const struct mn_exec *exec)
 	mn_stimulus_fill(exec->mem->arena + first->in2_off, in2_bytes, mn_xorshift32(seed));
 	for (uint32_t i = 0; i < program->n_steps; i++) {
 		struct mn_quant quant;
+		int8_t *table = table_at(exec, &program->steps[i]);
 		int32_t *mult, *shift;
 
 		quant_at(exec, &program->steps[i], &mult, &shift);
 		mn_stimulus_quant(&program->steps[i].layer, mult, shift, &quant);
+		if (table)
+			mn_kernel_table((enum mn_op)program->steps[i].layer.op, &quant, table);
 	}
 }
 
@@ -91,6 +102,7 @@ void mn_exec_args(const struct mn_exec *exec, uint32_t i, struct mn_quant *quant
 	mn_stimulus_quant(&step->layer, NULL, NULL, quant);
 	quant->mult = mult;
 	quant->shift = shift;
+	quant->table = table_at(exec, step);
 	*ret_args = (struct mn_kernel_args){
 		.layer = &step->layer,
 		.quant = quant,

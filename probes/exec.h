@@ -80,9 +80,9 @@ int mn_exec_bind(struct mn_exec *exec, const struct mn_program *program,
 
 /*
  * Zero the program's arena, then write the inputs of the first step (in from `seed`, in2 from one
- * xorshift32 step further) and the quantisation of all steps. Before a first run, and again before
- * a repetition if a step writes over the inputs. Equal seeds and layers give equal inputs whatever
- * the kernel set and its scratch.
+ * xorshift32 step further) and the quantisation of all steps, tables included. Before a first run,
+ * and again before a repetition if a step writes over the inputs. Equal seeds and layers give equal
+ * inputs whatever the kernel set and its scratch.
  */
 void mn_exec_fill(const struct mn_exec *exec);
 

@@ -21,19 +21,24 @@ enum field {
 	FIELD_BIAS,
 	FIELD_AXES,
 	FIELD_PADS,
+	FIELD_BEGIN,
+	FIELD_STEPS,
+	FIELD_ORDER,
+	FIELD_SAMPLING,
 	FIELD_COUNT
 };
 
 static const char *const field_names[FIELD_COUNT] = {
-	"",       "in",       "in2",     "shape", "out_c", "multiplier", "kernel",
-	"stride", "dilation", "padding", "act",   "bias",  "axes",       "pads",
+	"",        "in",  "in2",  "shape", "out_c", "multiplier", "kernel", "stride", "dilation",
+	"padding", "act", "bias", "axes",  "pads",  "begin",      "steps",  "order",  "sampling",
 };
 
 #define BIT(field) (1u << FIELD_##field)
+#define BINARY     (BIT(IN) | BIT(IN2))
 #define WINDOW     (BIT(KERNEL) | BIT(STRIDE) | BIT(PADDING))
 
 /* The fields of each op. The canonical text gives them in the order of enum field. */
-static const uint16_t op_fields[MN_OP_COUNT] = {
+static const uint32_t op_fields[MN_OP_COUNT] = {
 	[MN_OP_NOP] = 0,
 	[MN_OP_CONV_2D] = BIT(IN) | BIT(OUT_C) | WINDOW | BIT(DILATION) | BIT(ACT) | BIT(BIAS),
 	[MN_OP_DEPTHWISE_CONV_2D] =
@@ -42,16 +47,33 @@ static const uint16_t op_fields[MN_OP_COUNT] = {
 	[MN_OP_AVERAGE_POOL_2D] = BIT(IN) | WINDOW | BIT(ACT),
 	[MN_OP_MAX_POOL_2D] = BIT(IN) | WINDOW | BIT(ACT),
 	[MN_OP_MEAN] = BIT(IN) | BIT(AXES),
-	[MN_OP_ADD] = BIT(IN) | BIT(IN2) | BIT(ACT),
+	[MN_OP_ADD] = BINARY | BIT(ACT),
 	[MN_OP_SOFTMAX] = BIT(IN),
 	[MN_OP_PAD] = BIT(IN) | BIT(PADS),
 	[MN_OP_RESHAPE] = BIT(IN) | BIT(SHAPE),
+	[MN_OP_MUL] = BINARY | BIT(ACT),
+	[MN_OP_SUB] = BINARY | BIT(ACT),
+	[MN_OP_MAXIMUM] = BINARY,
+	[MN_OP_MINIMUM] = BINARY,
+	[MN_OP_CONCATENATION] = BIT(IN) | BIT(PADS),
+	[MN_OP_QUANTIZE] = BIT(IN),
+	[MN_OP_RELU] = BIT(IN),
+	[MN_OP_RELU6] = BIT(IN),
+	[MN_OP_LOGISTIC] = BIT(IN),
+	[MN_OP_TANH] = BIT(IN),
+	[MN_OP_LEAKY_RELU] = BIT(IN),
+	[MN_OP_HARD_SWISH] = BIT(IN),
+	[MN_OP_STRIDED_SLICE] = BIT(IN) | BIT(SHAPE) | BIT(BEGIN) | BIT(STEPS),
+	[MN_OP_RESIZE_NEAREST_NEIGHBOR] = BIT(IN) | BIT(SHAPE) | BIT(SAMPLING),
+	[MN_OP_TRANSPOSE] = BIT(IN) | BIT(ORDER),
 };
 
 static const char *const padding_names[] = {"valid", "same"};
 static const char *const act_names[] = {"none", "relu", "relu6"};
 static const char *const axes_names[] = {
 	[MN_AXIS_H] = "h", [MN_AXIS_W] = "w", [MN_AXIS_H | MN_AXIS_W] = "hw"};
+static const char *const sampling_names[] = {"plain", "align_corners", "half_pixel"};
+static const char dim_letters[] = "nhwc";
 #define N_NAMES(names) (sizeof(names) / sizeof((names)[0]))
 
 static const struct {
@@ -79,6 +101,11 @@ int mn_op_parse(const char *text, size_t len)
 int mn_op_inputs(enum mn_op op)
 {
 	return (unsigned)op < MN_OP_COUNT ? ops[op].inputs : 0;
+}
+
+int mn_op_has_table(enum mn_op op)
+{
+	return op == MN_OP_LOGISTIC || op == MN_OP_TANH || op == MN_OP_HARD_SWISH;
 }
 
 int mn_shape_elements(const struct mn_shape *shape, uint32_t *ret_elements)
@@ -114,6 +141,8 @@ void mn_layer_init(struct mn_layer *layer, enum mn_op op)
 		layer->multiplier = 1;
 	if (fields & BIT(BIAS))
 		layer->bias = 1;
+	for (int i = 0; i < 4 && (fields & BIT(STEPS)); i++)
+		layer->steps[i] = 1;
 }
 
 static uint32_t out_extent(uint32_t in, uint32_t kernel, uint32_t stride, uint32_t dilation,
@@ -155,20 +184,34 @@ struct mn_shape mn_layer_out_shape(const struct mn_layer *l)
 			out.w = 1;
 		break;
 	case MN_OP_ADD:
+	case MN_OP_MUL:
+	case MN_OP_SUB:
+	case MN_OP_MAXIMUM:
+	case MN_OP_MINIMUM:
 		out.n = max_u32(l->in.n, l->in2.n);
 		out.h = max_u32(l->in.h, l->in2.h);
 		out.w = max_u32(l->in.w, l->in2.w);
 		out.c = max_u32(l->in.c, l->in2.c);
 		break;
 	case MN_OP_PAD:
+	case MN_OP_CONCATENATION:
 		out.n += (uint32_t)l->pad[0][0] + l->pad[0][1];
 		out.h += (uint32_t)l->pad[1][0] + l->pad[1][1];
 		out.w += (uint32_t)l->pad[2][0] + l->pad[2][1];
 		out.c += (uint32_t)l->pad[3][0] + l->pad[3][1];
 		break;
 	case MN_OP_RESHAPE:
+	case MN_OP_STRIDED_SLICE:
+	case MN_OP_RESIZE_NEAREST_NEIGHBOR:
 		out = l->shape;
 		break;
+	case MN_OP_TRANSPOSE: {
+		const uint32_t in[4] = {l->in.n, l->in.h, l->in.w, l->in.c};
+
+		out = (struct mn_shape){in[l->order & 3], in[l->order >> 2 & 3],
+					in[l->order >> 4 & 3], in[l->order >> 6]};
+		break;
+	}
 	default:
 		break;
 	}
@@ -219,9 +262,9 @@ static int same_fields(const struct mn_layer *l, enum field *field, const char *
 		return MN_E_INVALID;
 	if (!(used & BIT(BIAS)) && l->bias)
 		return MN_E_INVALID;
-	if (!(used & BIT(AXES)) && l->axes)
+	if (!(used & (BIT(AXES) | BIT(ORDER) | BIT(SAMPLING))) && l->axes)
 		return MN_E_INVALID;
-	if (!(used & BIT(PADS)) && pads)
+	if (!(used & (BIT(PADS) | BIT(BEGIN))) && pads)
 		return MN_E_INVALID;
 	if (!(used & BIT(IN)) && (l->in.n || l->in.h || l->in.w || l->in.c))
 		return MN_E_INVALID;
@@ -297,7 +340,7 @@ static uint64_t product_below(uint64_t a, uint64_t b, uint64_t c, uint64_t limit
 	return a * c;
 }
 
-static int check_add(const struct mn_layer *l, const char **why)
+static int check_broadcast(const struct mn_layer *l, const char **why)
 {
 	const uint32_t a[4] = {l->in.n, l->in.h, l->in.w, l->in.c};
 	const uint32_t b[4] = {l->in2.n, l->in2.h, l->in2.w, l->in2.c};
@@ -308,6 +351,67 @@ static int check_add(const struct mn_layer *l, const char **why)
 			return MN_E_INVALID;
 		}
 	return 0;
+}
+
+static int check_parts(const struct mn_layer *l, const char **why)
+{
+	int dims = 0;
+
+	for (int i = 0; i < 4; i++)
+		dims += l->pad[i][0] || l->pad[i][1];
+	*why = "pads of a concatenation are in one dimension";
+	return dims > 1 ? MN_E_INVALID : 0;
+}
+
+static int check_slice(const struct mn_layer *l, enum field *field, const char **why)
+{
+	const uint32_t in[4] = {l->in.n, l->in.h, l->in.w, l->in.c};
+	const uint32_t out[4] = {l->shape.n, l->shape.h, l->shape.w, l->shape.c};
+
+	for (int i = 0; i < 4; i++) {
+		int64_t last = l->begin[i] + ((int64_t)out[i] - 1) * l->steps[i];
+
+		*field = FIELD_BEGIN;
+		*why = "begin is not inside the input";
+		if (l->begin[i] >= in[i])
+			return MN_E_INVALID;
+		*field = FIELD_STEPS;
+		*why = "a step is 0 or -32768";
+		if (l->steps[i] == 0 || l->steps[i] == INT16_MIN)
+			return MN_E_INVALID;
+		*field = FIELD_SHAPE;
+		*why = "the last element is not inside the input";
+		if (last < 0 || last >= in[i])
+			return MN_E_INVALID;
+	}
+	return 0;
+}
+
+static int check_resize(const struct mn_layer *l, enum field *field, const char **why)
+{
+	*field = FIELD_SAMPLING;
+	*why = "sampling is not plain, align_corners or half_pixel";
+	if (l->sampling > MN_SAMPLING_HALF_PIXEL)
+		return MN_E_INVALID;
+	*field = FIELD_SHAPE;
+	*why = "a resize changes N or C";
+	if (l->shape.n != l->in.n || l->shape.c != l->in.c)
+		return MN_E_INVALID;
+	/* Positions are float32 in TFLite: small ones are exact. */
+	*why = "a resize of 2^16 rows or columns or more";
+	if ((l->in.h | l->in.w | l->shape.h | l->shape.w) > UINT16_MAX)
+		return MN_E_OVERFLOW;
+	return 0;
+}
+
+static int check_order(const struct mn_layer *l, const char **why)
+{
+	unsigned seen = 0;
+
+	for (int i = 0; i < 4; i++)
+		seen |= 1u << (l->order >> 2 * i & 3);
+	*why = "order is missing or not a permutation of nhwc";
+	return seen == 15 ? 0 : MN_E_INVALID;
 }
 
 /* Counts of the ops with weights. taps: inputs of one output. */
@@ -392,12 +496,12 @@ static int check(const struct mn_layer *l, struct mn_layer_info *ret, enum field
 				return rc;
 		}
 	}
-	if (l->op == MN_OP_ADD) {
+	if (fields & BIT(IN2)) {
 		*field = FIELD_IN2;
 		rc = check_tensor(&l->in2, "in2 is missing or has a 0",
 				  "in2 has 2^31 elements or more", &elements2, why);
 		if (rc == 0)
-			rc = check_add(l, why);
+			rc = check_broadcast(l, why);
 		if (rc < 0)
 			return rc;
 	}
@@ -407,7 +511,14 @@ static int check(const struct mn_layer *l, struct mn_layer_info *ret, enum field
 		return MN_E_OVERFLOW;
 	}
 
-	*field = l->op == MN_OP_RESHAPE ? FIELD_SHAPE : l->op == MN_OP_PAD ? FIELD_PADS : FIELD_IN;
+	if (l->op == MN_OP_TRANSPOSE) {
+		*field = FIELD_ORDER;
+		rc = check_order(l, why);
+		if (rc < 0)
+			return rc;
+	}
+
+	*field = fields & BIT(SHAPE) ? FIELD_SHAPE : fields & BIT(PADS) ? FIELD_PADS : FIELD_IN;
 	/* in < 2^31 and two pads of 16 bits: the sums of a pad fit 32 bits. */
 	info.out = mn_layer_out_shape(l);
 	{
@@ -421,9 +532,19 @@ static int check(const struct mn_layer *l, struct mn_layer_info *ret, enum field
 			*why = "shape has not as many elements as in";
 			return MN_E_INVALID;
 		}
-		info.out_elements = out_elements;
+		info.out_elements = l->op == MN_OP_CONCATENATION ? elements : out_elements;
 		info.output_bytes = out_elements;
 	}
+	if (l->op == MN_OP_CONCATENATION)
+		rc = check_parts(l, why);
+	else if (l->op == MN_OP_STRIDED_SLICE)
+		rc = check_slice(l, field, why);
+	else if (l->op == MN_OP_RESIZE_NEAREST_NEIGHBOR)
+		rc = check_resize(l, field, why);
+	if (rc < 0)
+		return rc;
+	if (mn_op_has_table((enum mn_op)l->op))
+		info.quant_bytes = 256;
 	info.input_bytes = elements + elements2;
 
 	*field = l->op == MN_OP_FULLY_CONNECTED ? FIELD_IN : FIELD_KERNEL;
@@ -565,6 +686,27 @@ static int put_field(struct text *t, const struct mn_layer *l, enum field field)
 		put_list(t, ",", pads, 8);
 		break;
 	}
+	case FIELD_BEGIN:
+		put_list(t, ",",
+			 (const uint32_t[]){l->begin[0], l->begin[1], l->begin[2], l->begin[3]}, 4);
+		break;
+	case FIELD_STEPS:
+		for (int i = 0; i < 4; i++) {
+			put_text(t, i ? "," : "");
+			put_text(t, l->steps[i] < 0 ? "-" : "");
+			put_number(t, (uint32_t)(l->steps[i] < 0 ? -l->steps[i] : l->steps[i]));
+		}
+		break;
+	case FIELD_ORDER: {
+		char order[5] = "";
+
+		for (int i = 0; i < 4; i++)
+			order[i] = dim_letters[l->order >> 2 * i & 3];
+		put_text(t, order);
+		break;
+	}
+	case FIELD_SAMPLING:
+		return put_name(t, name_of(sampling_names, N_NAMES(sampling_names), l->sampling));
 	default:
 		break;
 	}
@@ -696,6 +838,52 @@ static int parse_name(struct cursor *c, const char *const *names, size_t n, cons
 	return MN_E_SYNTAX;
 }
 
+/* Four numbers of 16 bits with signs. */
+static int parse_steps(struct cursor *c, int16_t *ret)
+{
+	int16_t steps[4];
+
+	for (int i = 0; i < 4; i++) {
+		int minus;
+		uint32_t v;
+		int rc;
+
+		if (i) {
+			if (c->at == c->len || c->text[c->at] != ',') {
+				c->why = "a comma is expected";
+				return MN_E_SYNTAX;
+			}
+			c->at++;
+		}
+		minus = c->at < c->len && c->text[c->at] == '-';
+		c->at += (size_t)minus;
+		rc = parse_number(c, INT16_MAX, &v);
+		if (rc < 0)
+			return rc;
+		steps[i] = (int16_t)(minus ? -(int32_t)v : (int32_t)v);
+	}
+	memcpy(ret, steps, sizeof(steps));
+	return 0;
+}
+
+static int parse_order(struct cursor *c, uint8_t *ret)
+{
+	unsigned order = 0;
+
+	for (int i = 0; i < 4; i++) {
+		const char *letter = c->at < c->len ? memchr(dim_letters, c->text[c->at], 4) : NULL;
+
+		if (!letter) {
+			c->why = "a permutation of nhwc is expected";
+			return MN_E_SYNTAX;
+		}
+		order |= (unsigned)(letter - dim_letters) << 2 * i;
+		c->at++;
+	}
+	*ret = (uint8_t)order;
+	return 0;
+}
+
 static int parse_value(struct cursor *c, enum field field, struct mn_layer *l)
 {
 	uint32_t v[8];
@@ -741,6 +929,18 @@ static int parse_value(struct cursor *c, enum field field, struct mn_layer *l)
 			for (int i = 0; i < 8; i++)
 				l->pad[i / 2][i % 2] = (uint16_t)v[i];
 		return rc;
+	case FIELD_BEGIN:
+		rc = parse_list(c, ',', 4, UINT16_MAX, v);
+		for (int i = 0; i < 4 && rc == 0; i++)
+			l->begin[i] = (uint16_t)v[i];
+		return rc;
+	case FIELD_STEPS:
+		return parse_steps(c, l->steps);
+	case FIELD_ORDER:
+		return parse_order(c, &l->order);
+	case FIELD_SAMPLING:
+		return parse_name(c, sampling_names, N_NAMES(sampling_names),
+				  "plain, align_corners or half_pixel is expected", &l->sampling);
 	default:
 		return MN_E_INTERNAL;
 	}

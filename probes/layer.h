@@ -34,7 +34,22 @@
 	X(ADD, 7, "add", 2)                                                                        \
 	X(SOFTMAX, 8, "softmax", 1) /* over C */                                                   \
 	X(PAD, 9, "pad", 1)                                                                        \
-	X(RESHAPE, 10, "reshape", 1)
+	X(RESHAPE, 10, "reshape", 1)                                                               \
+	X(MUL, 11, "mul", 2)                                                                       \
+	X(SUB, 12, "sub", 2)                                                                       \
+	X(MAXIMUM, 13, "maximum", 2)                                                               \
+	X(MINIMUM, 14, "minimum", 2)                                                               \
+	X(CONCATENATION, 15, "concatenation", 1) /* one input of it: see below */                  \
+	X(QUANTIZE, 16, "quantize", 1)           /* int8 to int8 */                                \
+	X(RELU, 17, "relu", 1)                                                                     \
+	X(RELU6, 18, "relu6", 1)                                                                   \
+	X(LOGISTIC, 19, "logistic", 1)                                                             \
+	X(TANH, 20, "tanh", 1)                                                                     \
+	X(LEAKY_RELU, 21, "leaky_relu", 1)                                                         \
+	X(HARD_SWISH, 22, "hard_swish", 1)                                                         \
+	X(STRIDED_SLICE, 23, "strided_slice", 1)                                                   \
+	X(RESIZE_NEAREST_NEIGHBOR, 24, "resize_nearest_neighbor", 1)                               \
+	X(TRANSPOSE, 25, "transpose", 1)
 
 enum mn_op {
 #define X(name, value, text, inputs) MN_OP_##name = (value),
@@ -49,11 +64,22 @@ enum mn_act { MN_ACT_NONE = 0, MN_ACT_RELU = 1, MN_ACT_RELU6 = 2 };
 /* Bits of mn_layer.axes. */
 enum mn_axis { MN_AXIS_H = 1 << 1, MN_AXIS_W = 1 << 2 };
 
+/* mn_layer.sampling: how resize_nearest_neighbor finds the input of an output. TFLite's options. */
+enum mn_sampling {
+	MN_SAMPLING_PLAIN = 0,
+	MN_SAMPLING_ALIGN_CORNERS = 1,
+	MN_SAMPLING_HALF_PIXEL = 2
+};
+
 struct mn_shape {
 	uint32_t n, h, w, c;
 };
 
 /*
+ * A concatenation of N inputs is N layers, each of which copies one input to its place in the
+ * output: a layer has one size however many inputs there are, and costs add up. Such a layer's
+ * output is the whole output tensor, of which it writes the part that is its own.
+ *
  * Plain data. Fields that an op does not use are 0 (mn_layer_init() sets the defaults), so that two
  * equal layers are equal byte by byte after mn_layer_parse().
  */
@@ -62,16 +88,30 @@ struct mn_layer {
 	uint8_t padding; /* enum mn_padding; windowed ops */
 	uint8_t act;     /* enum mn_act; fused activation */
 	uint8_t bias;    /* 0 or 1; conv_2d, depthwise_conv_2d, fully_connected */
-	uint8_t axes;    /* mean: MN_AXIS_H | MN_AXIS_W, or one of them */
+	union {
+		uint8_t axes;     /* mean: MN_AXIS_H | MN_AXIS_W, or one of them */
+		uint8_t order;    /* transpose: bits 2i and 2i + 1 are the input's dimension that
+				     becomes dimension i; a permutation */
+		uint8_t sampling; /* resize_nearest_neighbor: enum mn_sampling */
+	};
 	uint8_t reserved[3];
 	uint16_t kernel_h, kernel_w; /* window; 1..65535 */
 	uint16_t stride_h, stride_w;
 	uint16_t dilation_h, dilation_w; /* conv_2d, depthwise_conv_2d; 1 for the pools */
-	uint16_t multiplier;   /* depthwise_conv_2d: out channels = in channels * multiplier */
-	uint16_t pad[4][2];    /* pad: elements before and after, for N, H, W, C */
+	uint16_t multiplier; /* depthwise_conv_2d: out channels = in channels * multiplier */
+	union {
+		/* pad: elements before and after, for N, H, W, C; concatenation: elements of the
+		 * other inputs before and after, in one dimension only. */
+		uint16_t pad[4][2];
+		struct {
+			uint16_t begin[4]; /* strided_slice: first element, for N, H, W, C */
+			int16_t steps[4];  /* strided_slice: from one to the next; not 0 */
+		};
+	};
 	struct mn_shape in;    /* first activation input */
-	struct mn_shape in2;   /* add: second input; each dimension equal to in's, or one is 1 */
-	struct mn_shape shape; /* reshape: the output shape */
+	struct mn_shape in2;   /* ops of two inputs: the second; each dimension equal to in's, or
+				  one of the two is 1 */
+	struct mn_shape shape; /* reshape, strided_slice, resize_nearest_neighbor: the output */
 	uint32_t out_c;        /* conv_2d, fully_connected: output channels */
 };
 
@@ -79,17 +119,18 @@ struct mn_layer {
  */
 struct mn_layer_info {
 	struct mn_shape out;
-	uint64_t macs; /* conv, depthwise, fully connected; padding taps counted; else 0 */
-	uint64_t ops;  /* 2 * macs (the MicroNets and TFLite convention) */
-	uint64_t out_elements;
+	uint64_t macs;         /* conv, depthwise, fully connected; padding taps counted; else 0 */
+	uint64_t ops;          /* 2 * macs (the MicroNets and TFLite convention) */
+	uint64_t out_elements; /* written: of a concatenation the input's, else all of out */
 	uint64_t im2col_elements; /* conv_2d other than 1x1 stride 1: out n*h*w * kernel h*w * in c;
 				     else 0 */
 	uint32_t input_bytes;     /* all activation inputs */
 	uint32_t output_bytes;
 	uint32_t weight_bytes;
 	uint32_t bias_bytes;  /* int32 */
-	uint32_t quant_bytes; /* int32 multiplier + int32 shift per output channel of a convolution
-			       */
+	uint32_t quant_bytes; /* prepared before the first run: int32 multiplier + int32 shift per
+				 output channel of a convolution; the table of 256 outputs of
+				 logistic, tanh and hard_swish */
 };
 
 /* Zero *layer, set op and the defaults: strides, dilations, multiplier 1, bias 1 where the op has
@@ -124,6 +165,9 @@ uint32_t mn_layer_pad_before(const struct mn_layer *layer, int dim);
  *   conv_2d in=1x49x10x1 out_c=64 kernel=10x4 stride=2x2 dilation=1x1 padding=same act=relu bias=1
  *   add in=1x8x8x16 in2=1x8x8x16 act=none        pad in=1x8x8x16 pads=0,0,1,1,1,1,0,0
  *   mean in=1x7x7x64 axes=hw                     reshape in=1x1x1x64 shape=1x8x8x1        null
+ *   concatenation in=1x8x8x16 pads=0,0,0,0,0,0,16,8       transpose in=1x4x5x6 order=nchw
+ *   strided_slice in=1x9x9x8 shape=1x4x3x8 begin=0,1,8,0 steps=1,2,-2,1
+ *   resize_nearest_neighbor in=1x4x4x8 shape=1x8x8x8 sampling=half_pixel
  * Every field of the op in a fixed order, one blank between fields, lower case. buf has at least
  * MN_LAYER_TEXT_MAX bytes. Returns the length without NUL, MN_E_UNSUPPORTED for an unknown op,
  * MN_E_INVALID for an enumerated value without a name, or MN_E_TOO_BIG.
@@ -150,6 +194,8 @@ const char *mn_op_name(enum mn_op op);
 int mn_op_parse(const char *text, size_t len);
 /* Activation inputs of an op: 0, 1 or 2. */
 int mn_op_inputs(enum mn_op op);
+/* Whether an op is a function of one byte that comes prepared as a table of 256 (kernel.h). */
+int mn_op_has_table(enum mn_op op);
 
 /* Number of elements, or MN_E_OVERFLOW through the return value when it is 2^31 or more. 0 is
  * valid. */

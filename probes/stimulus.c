@@ -110,9 +110,9 @@ static void activation(const struct mn_layer *l, struct mn_quant *q)
 {
 	q->act_min = INT8_MIN;
 	q->act_max = INT8_MAX;
-	if (l->act != MN_ACT_NONE)
+	if (l->act != MN_ACT_NONE || l->op == MN_OP_RELU || l->op == MN_OP_RELU6)
 		q->act_min = q->out_zp;
-	if (l->act == MN_ACT_RELU6)
+	if (l->act == MN_ACT_RELU6 || l->op == MN_OP_RELU6)
 		q->act_max = q->out_zp + 96; /* s_out is 1/16 */
 }
 
@@ -156,6 +156,7 @@ void mn_stimulus_quant(const struct mn_layer *layer, int32_t *mult, int32_t *shi
 		channel_multiplier(x, &q.out_mult, &q.out_shift);
 		break;
 	case MN_OP_ADD:
+	case MN_OP_SUB:
 		/* s1 = s, s2 between 7/8 s and s, s_out = 1.6 s; t = 2 s. */
 		q.left_shift = 20;
 		multiplier_of(1, 2, &q.in_mult, &q.in_shift);
@@ -169,6 +170,41 @@ void mn_stimulus_quant(const struct mn_layer *layer, int32_t *mult, int32_t *shi
 		q.in_shift = 23;
 		q.diff_min = -248;
 		q.out_zp = INT8_MIN;
+		break;
+	case MN_OP_MUL:
+		output_multiplier(1, &q.out_mult, &q.out_shift);
+		channel_multiplier(x, &q.out_mult, &q.out_shift);
+		break;
+	case MN_OP_LEAKY_RELU:
+		/* alpha = 0.2 */
+		multiplier_of(3, 20, &q.in_mult, &q.in_shift);
+		multiplier_of(3, 4, &q.out_mult, &q.out_shift);
+		break;
+	case MN_OP_QUANTIZE:
+	case MN_OP_RELU:
+		multiplier_of(3, 4, &q.out_mult, &q.out_shift);
+		channel_multiplier(x, &q.out_mult, &q.out_shift);
+		break;
+	case MN_OP_LOGISTIC:
+		/* s_in = 1/16: 2^27 / 16 = 2^23; diff_min = -floor(15 * 2^27 / 2^24). */
+		q.in_mult = 1 << 30;
+		q.in_shift = 24;
+		q.diff_min = -120;
+		q.out_zp = INT8_MIN;
+		break;
+	case MN_OP_TANH:
+		/* s_in = 1/32 */
+		q.in_mult = 1 << 30;
+		q.in_shift = 23;
+		q.diff_min = -240;
+		q.out_zp = 0;
+		break;
+	case MN_OP_HARD_SWISH:
+		/* s_in = s_out = 1/16: s_in / 128 / s_out, and by 3 / 2^15. */
+		q.out_mult = 1 << 14;
+		q.out_shift = -6;
+		q.in_mult = 21845;
+		q.in_shift = 3;
 		break;
 	default:
 		/* Raw bytes: one quantisation in and out. */

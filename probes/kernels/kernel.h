@@ -23,13 +23,22 @@ struct mn_quant {
 	const int32_t *mult;      /* conv, depthwise: out_c multipliers; fully_connected: these if
 				     not NULL, else out_mult for every channel */
 	const int32_t *shift;     /* likewise out_c shifts */
-	/* add: input rescales. fully_connected, add, mean: the output rescale (mean: s_in / s_out,
-	 * the kernel folds the number of elements in). softmax: in_mult, in_shift only. */
+	/* add, sub: input rescales. fully_connected, add, sub, mul, mean, quantize, relu: the
+	 * output rescale (mean: s_in / s_out, the kernel folds the number of elements in).
+	 * leaky_relu: out_mult for x >= 0, in_mult for the others. softmax, logistic, tanh:
+	 * in_mult, in_shift only. hard_swish: in_mult for the gate, out_mult for the product, of 16
+	 * bits both. */
 	int32_t in_mult, in_shift;
 	int32_t in2_mult, in2_shift;
 	int32_t out_mult, out_shift;
-	int32_t left_shift; /* add: 20 */
-	int32_t diff_min;   /* softmax: differences below it give -128; at most 0 */
+	int32_t left_shift; /* add, sub: 20 */
+	/* softmax: differences below it give -128; at most 0. logistic, tanh: x - in_zp that is at
+	 * most this gives the least output, at least minus this the greatest; below 0. */
+	int32_t diff_min;
+	/* logistic, tanh, hard_swish: the outputs of all inputs, by input byte, from
+	 * mn_kernel_table(), or NULL. A function of one byte is computed once, before the first
+	 * run, as TFLite does it when it prepares the operator; dsp then looks up. */
+	const int8_t *table;
 };
 
 /* All pointers are 4-byte aligned at least, scratch 16-byte. Tensors do not overlap. */
@@ -72,5 +81,8 @@ const struct mn_kernel_set *mn_kernel_set_find(const char *id);
 
 /* The kernel of an op in a set, or NULL. MN_OP_NOP has one in every set: an empty function. */
 const struct mn_kernel *mn_kernel_find(const struct mn_kernel_set *set, enum mn_op op);
+
+/* Compute the table of an op with mn_op_has_table(): 256 outputs, by input byte. */
+void mn_kernel_table(enum mn_op op, const struct mn_quant *quant, int8_t *table);
 
 #endif

@@ -142,10 +142,16 @@ MN_MSG_TABLE(X)
 MN_REC_TABLE(X)
 #undef X
 
+static int has_shape(uint8_t op)
+{
+	return op == MN_OP_RESHAPE || op == MN_OP_STRIDED_SLICE ||
+	       op == MN_OP_RESIZE_NEAREST_NEIGHBOR;
+}
+
 void mn_wire_step_to_rec(const struct mn_step *step, struct mn_rec_step *ret)
 {
 	const struct mn_layer *l = &step->layer;
-	const struct mn_shape *b = l->op == MN_OP_RESHAPE ? &l->shape : &l->in2;
+	const struct mn_shape *b = has_shape(l->op) ? &l->shape : &l->in2;
 	uint64_t lo = 0, hi = 0;
 
 	for (int i = 0; i < 8; i++) {
@@ -208,7 +214,7 @@ void mn_wire_step_from_rec(const struct mn_rec_step *rec, struct mn_step *ret)
 	l->dilation_w = rec->dilation_w;
 	l->multiplier = rec->multiplier;
 	l->in = (struct mn_shape){rec->in_n, rec->in_h, rec->in_w, rec->in_c};
-	if (rec->op == MN_OP_RESHAPE)
+	if (has_shape(rec->op))
 		l->shape = b;
 	else
 		l->in2 = b;

@@ -3,6 +3,7 @@
  * Property: on every layer and every input, dsp writes the bytes that ref writes, and nothing else.
  * Buffers have their exact sizes on the heap, so that the address sanitizer sees a byte too far.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 
 #include "err.h"
 #include "exec.h"
+#include "move.h"
 
 struct random {
 	uint32_t x;
@@ -46,6 +48,24 @@ static uint32_t channels(struct random *r)
 	static const uint32_t usual[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 31, 32, 33, 64};
 
 	return usual[between(r, 0, sizeof(usual) / sizeof(usual[0]) - 1)];
+}
+
+static void draw_slice(struct random *r, struct mn_layer *l)
+{
+	const uint32_t in[4] = {l->in.n, l->in.h, l->in.w, l->in.c};
+	uint32_t *out[4] = {&l->shape.n, &l->shape.h, &l->shape.w, &l->shape.c};
+
+	for (int i = 0; i < 4; i++) {
+		uint32_t step = one_in(r, 2) ? 1 : between(r, 1, 4), room;
+		int back = one_in(r, 5);
+
+		/* The whole dimension often: runs grow over it. */
+		l->begin[i] = (uint16_t)(one_in(r, 2) ? (back ? in[i] - 1 : 0)
+						      : between(r, 0, in[i] - 1));
+		room = back ? l->begin[i] : in[i] - 1 - l->begin[i];
+		*out[i] = 1 + (one_in(r, 2) ? room / step : between(r, 0, room / step));
+		l->steps[i] = (int16_t)(back ? -(int32_t)step : (int32_t)step);
+	}
 }
 
 static void draw_layer(struct random *r, enum mn_op op, struct mn_layer *l)
@@ -90,6 +110,10 @@ static void draw_layer(struct random *r, enum mn_op op, struct mn_layer *l)
 				l->in.h = between(r, 12, 40);
 			break;
 		case MN_OP_ADD:
+		case MN_OP_MUL:
+		case MN_OP_SUB:
+		case MN_OP_MAXIMUM:
+		case MN_OP_MINIMUM:
 			l->in2 = l->in;
 			if (one_in(r, 2)) {
 				uint32_t *dims[] = {&l->in.n,  &l->in.h,  &l->in.w,  &l->in.c,
@@ -106,6 +130,25 @@ static void draw_layer(struct random *r, enum mn_op op, struct mn_layer *l)
 			for (int i = 0; i < 8; i++)
 				if (one_in(r, 3))
 					l->pad[i / 2][i % 2] = (uint16_t)between(r, 0, 5);
+			break;
+		case MN_OP_CONCATENATION:
+			if (one_in(r, 8))
+				break;
+			for (int i = 0, dim = (int)between(r, 0, 3); i < 2; i++)
+				l->pad[dim][i] = (uint16_t)between(r, 0, 40);
+			break;
+		case MN_OP_STRIDED_SLICE:
+			draw_slice(r, l);
+			break;
+		case MN_OP_RESIZE_NEAREST_NEIGHBOR:
+			l->sampling = (uint8_t)between(r, 0, 2);
+			l->shape =
+				(struct mn_shape){l->in.n, extent(r, 25), extent(r, 25), l->in.c};
+			break;
+		case MN_OP_TRANSPOSE:
+			do {
+				l->order = (uint8_t)between(r, 0, 255);
+			} while (mn_layer_check(l, NULL, NULL) < 0);
 			break;
 		case MN_OP_RESHAPE:
 			l->shape = (struct mn_shape){1, 1, l->in.n * l->in.h * l->in.w, l->in.c};
@@ -167,6 +210,24 @@ static void draw_quant(struct random *r, const struct mn_layer *l, int32_t *mult
 		draw_rescale(r, &q->in2_mult, &q->in2_shift, small ? -3 : -31, 0);
 		draw_rescale(r, &q->out_mult, &q->out_shift, -24, small ? -12 : 2);
 	}
+	if (l->op == MN_OP_SUB) {
+		draw_rescale(r, &q->in_mult, &q->in_shift, small ? -3 : -31, 0);
+		draw_rescale(r, &q->in2_mult, &q->in2_shift, small ? -3 : -31, 0);
+		draw_rescale(r, &q->out_mult, &q->out_shift, -24, small ? -12 : 2);
+	}
+	if (l->op == MN_OP_LEAKY_RELU)
+		draw_rescale(r, &q->in_mult, &q->in_shift, small ? -10 : -31, small ? -1 : 6);
+	if (l->op == MN_OP_LOGISTIC || l->op == MN_OP_TANH) {
+		q->in_mult = (int32_t)(1u << 30 | draw(r) >> 2);
+		q->in_shift = (int32_t)between(r, 17, 30);
+		q->diff_min = -(int32_t)((15ll << 27) >> q->in_shift);
+	}
+	if (l->op == MN_OP_HARD_SWISH) {
+		q->in_mult = (int32_t)between(r, 1 << 14, INT16_MAX);
+		q->in_shift = (int32_t)between(r, 0, 20) - 10;
+		q->out_mult = (int32_t)between(r, 1 << 14, INT16_MAX);
+		q->out_shift = -(int32_t)between(r, 0, 15);
+	}
 	if (l->op == MN_OP_SOFTMAX) {
 		q->in_mult = (int32_t)(1u << 30 | draw(r) >> 2);
 		q->in_shift = (int32_t)between(r, 17, 28);
@@ -201,14 +262,19 @@ static void run_layer(struct random *r, const struct mn_layer *l, uint32_t seed)
 	struct mn_quant q;
 	uint32_t in2_bytes = 0;
 	int32_t *mult, *shift, *bias;
-	int8_t *in, *in2, *weights, *out[2];
+	int8_t *in, *in2, *weights, *out[2], *table;
 
 	assert_int_equal(mn_layer_check(l, &info, NULL), 0);
-	if (l->op == MN_OP_ADD)
+	if (mn_op_inputs((enum mn_op)l->op) == 2)
 		assert_int_equal(mn_shape_elements(&l->in2, &in2_bytes), 0);
 	mult = exact(r, 4 * info.out.c);
 	shift = exact(r, 4 * info.out.c);
 	draw_quant(r, l, mult, shift, &q);
+	table = exact(r, 256);
+	if (mn_op_has_table((enum mn_op)l->op) && !one_in(r, 8)) {
+		mn_kernel_table((enum mn_op)l->op, &q, table);
+		q.table = table;
+	}
 	in = exact(r, info.input_bytes - in2_bytes);
 	in2 = exact(r, in2_bytes);
 	weights = exact(r, info.weight_bytes);
@@ -231,6 +297,9 @@ static void run_layer(struct random *r, const struct mn_layer *l, uint32_t seed)
 					      .scratch = scratch};
 
 		args.out = out[i] = exact(r, info.output_bytes);
+		/* It leaves the other inputs' parts alone. */
+		if (l->op == MN_OP_CONCATENATION)
+			memset(out[i], 0x5a, info.output_bytes);
 		assert_int_equal(kernel->run(&args), 0);
 		free(scratch);
 	}
@@ -247,6 +316,7 @@ static void run_layer(struct random *r, const struct mn_layer *l, uint32_t seed)
 	free(in2);
 	free(weights);
 	free(bias);
+	free(table);
 	free(out[0]);
 	free(out[1]);
 }
@@ -284,6 +354,21 @@ OP_TEST(add, ADD, 3000)
 OP_TEST(softmax, SOFTMAX, 1500)
 OP_TEST(pad, PAD, 1000)
 OP_TEST(reshape, RESHAPE, 200)
+OP_TEST(mul, MUL, 2000)
+OP_TEST(sub, SUB, 2000)
+OP_TEST(maximum, MAXIMUM, 500)
+OP_TEST(minimum, MINIMUM, 500)
+OP_TEST(concatenation, CONCATENATION, 1000)
+OP_TEST(quantize, QUANTIZE, 500)
+OP_TEST(relu, RELU, 300)
+OP_TEST(relu6, RELU6, 300)
+OP_TEST(logistic, LOGISTIC, 300)
+OP_TEST(tanh, TANH, 300)
+OP_TEST(leaky_relu, LEAKY_RELU, 500)
+OP_TEST(hard_swish, HARD_SWISH, 300)
+OP_TEST(strided_slice, STRIDED_SLICE, 2000)
+OP_TEST(resize_nearest_neighbor, RESIZE_NEAREST_NEIGHBOR, 1000)
+OP_TEST(transpose, TRANSPOSE, 1000)
 
 /* Sums that one 16-bit pass cannot hold. */
 static void test_large_windows(void **state)
@@ -308,6 +393,58 @@ static void test_large_windows(void **state)
 			draw(&r);
 		assert_int_equal(mn_layer_parse(text, strlen(text), &layer, NULL, NULL), 0);
 		run_layer(&r, &layer, i + 1);
+	}
+}
+
+/* The integers against the float32 that they stand for, on a machine that has it. */
+static void test_nearest(void **state)
+{
+	struct random r = {77};
+
+	(void)state;
+	for (uint32_t i = 0; i < 200000; i++) {
+		uint32_t most = i % 2 ? 40 : 65535;
+		uint32_t in = between(&r, 1, most), out = between(&r, 1, most);
+		uint32_t x = between(&r, 0, out - 1), want;
+		uint8_t sampling = (uint8_t)between(&r, 0, 2);
+		int corners = sampling == MN_SAMPLING_ALIGN_CORNERS;
+		struct mn_nearest n = mn_nearest_of(in, out, sampling);
+		float scale = corners && out > 1 ? (float)(in - 1) / (float)(out - 1)
+						 : (float)in / (float)out;
+		float at = ((float)x + (sampling == MN_SAMPLING_HALF_PIXEL ? 0.5f : 0.0f)) * scale;
+
+		want = (uint32_t)(corners ? roundf(at) : floorf(at));
+		want = want < in ? want : in - 1;
+		if (mn_nearest_at(&n, x) != want)
+			fail_msg("%u of %u from %u, sampling %u: %u, not %u", x, out, in, sampling,
+				 mn_nearest_at(&n, x), want);
+	}
+}
+
+/* What the functions of one byte are, to a quantum. */
+static void test_tables(void **state)
+{
+	struct mn_quant q = {.in_zp = 3, .in_mult = 1 << 30, .in_shift = 24, .diff_min = -120};
+	int8_t logistic[256], hyperbolic[256], swish[256];
+
+	(void)state;
+	mn_kernel_table(MN_OP_LOGISTIC, &q, logistic);
+	mn_kernel_table(MN_OP_TANH, &q, hyperbolic);
+	q = (struct mn_quant){.in_zp = 3,
+			      .out_zp = -20,
+			      .in_mult = 21845,
+			      .in_shift = 3,
+			      .out_mult = 1 << 14,
+			      .out_shift = -6};
+	mn_kernel_table(MN_OP_HARD_SWISH, &q, swish);
+	for (int x = -128; x < 128; x++) {
+		double real = (x - 3) / 16.0, gate = fmin(fmax(real + 3, 0), 6) / 6;
+		double y[3] = {fmin(256 / (1 + exp(-real)) - 128, 127), fmin(128 * tanh(real), 127),
+			       fmin(16 * real * gate - 20, 127)};
+
+		assert_true(fabs(logistic[(uint8_t)x] - y[0]) < 1);
+		assert_true(fabs(hyperbolic[(uint8_t)x] - y[1]) < 1);
+		assert_true(fabs(swish[(uint8_t)x] - y[2]) < 1);
 	}
 }
 
@@ -370,6 +507,23 @@ int main(void)
 		cmocka_unit_test(test_softmax),
 		cmocka_unit_test(test_pad),
 		cmocka_unit_test(test_reshape),
+		cmocka_unit_test(test_mul),
+		cmocka_unit_test(test_sub),
+		cmocka_unit_test(test_maximum),
+		cmocka_unit_test(test_minimum),
+		cmocka_unit_test(test_concatenation),
+		cmocka_unit_test(test_quantize),
+		cmocka_unit_test(test_relu),
+		cmocka_unit_test(test_relu6),
+		cmocka_unit_test(test_logistic),
+		cmocka_unit_test(test_tanh),
+		cmocka_unit_test(test_leaky_relu),
+		cmocka_unit_test(test_hard_swish),
+		cmocka_unit_test(test_strided_slice),
+		cmocka_unit_test(test_resize_nearest_neighbor),
+		cmocka_unit_test(test_transpose),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_large_windows),
 	};
 

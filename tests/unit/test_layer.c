@@ -60,6 +60,23 @@ static const struct {
 	{"softmax in=1x1x1x12", 0xa340cee07a72d16du},
 	{"pad in=1x8x8x16 pads=0,0,1,1,1,1,0,65535", 0xea26a070617560d9u},
 	{"reshape in=1x1x1x64 shape=1x8x8x1", 0x008bef8bd1cbd4c8u},
+	{"mul in=1x8x8x16 in2=1x1x1x16 act=relu", 0xc7fe00fcf99fdd3cu},
+	{"sub in=1x8x8x16 in2=1x8x8x1 act=none", 0x55b2cb527039b4c8u},
+	{"maximum in=1x8x8x16 in2=1x1x1x1", 0x5aac628e6e633a83u},
+	{"minimum in=1x8x8x16 in2=1x8x8x16", 0x3a68ac512ce678c5u},
+	{"concatenation in=1x8x8x16 pads=0,0,0,0,0,0,16,8", 0x2ad1d2b129c0209du},
+	{"quantize in=1x8x8x16", 0x7e7832f2a0c59ecau},
+	{"relu in=1x8x8x16", 0x85b8cd64fcaf3e33u},
+	{"relu6 in=1x8x8x16", 0x5581b5d8dd40c007u},
+	{"logistic in=1x8x8x16", 0xb51f4d9d696db323u},
+	{"tanh in=1x8x8x16", 0xbbc316d077f11dacu},
+	{"leaky_relu in=1x8x8x16", 0x17b27b48218162e4u},
+	{"hard_swish in=1x8x8x16", 0x3cbbf48aaf87831du},
+	{"strided_slice in=1x9x9x8 shape=1x4x3x8 begin=0,1,8,0 steps=1,2,-2,1",
+	 0x375fb05b2cdd5db0u},
+	{"resize_nearest_neighbor in=1x4x4x8 shape=1x8x8x8 sampling=half_pixel",
+	 0x62f86d29e88539f1u},
+	{"transpose in=1x4x5x6 order=nchw", 0xf48d1582a190ef85u},
 };
 
 static void test_round_trip(void **state)
@@ -123,6 +140,8 @@ static void test_longest(void **state)
 		layer.stride_w = layer.dilation_h = layer.dilation_w = UINT16_MAX;
 		layer.act = MN_ACT_RELU6;
 		layer.axes = MN_AXIS_H | MN_AXIS_W;
+		if (op == MN_OP_RESIZE_NEAREST_NEIGHBOR)
+			layer.sampling = MN_SAMPLING_ALIGN_CORNERS;
 		memset(layer.pad, 0xff, sizeof(layer.pad));
 		assert_true(mn_layer_format(&layer, text, sizeof(text)) > 0);
 	}
@@ -173,6 +192,32 @@ static void test_errors(void **state)
 		{"softmax in 1x1x1x1", MN_E_SYNTAX, 11, "an = is expected"},
 		{"softmax in=", MN_E_SYNTAX, 12, "a number is expected"},
 		{"softmax in=x", MN_E_SYNTAX, 12, "a number is expected"},
+		{"transpose in=1x1x1x4 order=nhw", MN_E_SYNTAX, 31,
+		 "a permutation of nhwc is expected"},
+		{"transpose in=1x1x1x4 order=nhwh", MN_E_INVALID, 28,
+		 "order is missing or not a permutation of nhwc"},
+		{"transpose in=1x1x1x4", MN_E_INVALID, 1,
+		 "order is missing or not a permutation of nhwc"},
+		{"strided_slice in=1x1x1x4 shape=1x1x1x2 steps=1,1,1", MN_E_SYNTAX, 51,
+		 "a comma is expected"},
+		{"strided_slice in=1x1x1x4 shape=1x1x1x2 steps=1,1,1,-40000", MN_E_INVALID, 53,
+		 "the number is too large"},
+		{"strided_slice in=1x1x1x4 shape=1x1x1x2 steps=1,1,1,0", MN_E_INVALID, 46,
+		 "a step is 0 or -32768"},
+		{"strided_slice in=1x1x1x4 shape=1x1x1x2 begin=0,0,0,4", MN_E_INVALID, 46,
+		 "begin is not inside the input"},
+		{"strided_slice in=1x1x1x4 shape=1x1x1x2 steps=1,1,1,-1", MN_E_INVALID, 32,
+		 "the last element is not inside the input"},
+		{"concatenation in=1x1x1x4 pads=0,0,0,0,1,0,1,0", MN_E_INVALID, 31,
+		 "pads of a concatenation are in one dimension"},
+		{"resize_nearest_neighbor in=1x1x1x4 shape=1x2x2x3", MN_E_INVALID, 42,
+		 "a resize changes N or C"},
+		{"resize_nearest_neighbor in=1x1x1x1 shape=1x1x65536x1", MN_E_OVERFLOW, 42,
+		 "a resize of 2^16 rows or columns or more"},
+		{"resize_nearest_neighbor in=1x1x1x4 sampling=up", MN_E_SYNTAX, 45,
+		 "plain, align_corners or half_pixel is expected"},
+		{"sub in=1x1x1x4 in2=1x1x1x3", MN_E_INVALID, 20,
+		 "the shapes of the inputs do not broadcast"},
 		{"softmax in=-1x1x1x1", MN_E_SYNTAX, 12, "a number is expected"},
 		{"softmax in=1x1x1", MN_E_SYNTAX, 17, "an x is expected"},
 		{"softmax in=1x1,1x1", MN_E_SYNTAX, 15, "an x is expected"},
@@ -437,6 +482,30 @@ static void test_counts(void **state)
 		{"softmax in=1x1x1x10", {1, 1, 1, 10}, 0, 0, 10, 10, 0, 0, 0},
 		{"pad in=1x3x4x5 pads=1,0,2,1,0,3,1,2", {2, 6, 7, 8}, 0, 0, 60, 672, 0, 0, 0},
 		{"reshape in=1x4x5x6 shape=1x1x1x120", {1, 1, 1, 120}, 0, 0, 120, 120, 0, 0, 0},
+		{"mul in=1x4x1x5 in2=1x1x6x5", {1, 4, 6, 5}, 0, 0, 50, 120, 0, 0, 0},
+		{"maximum in=1x1x1x5 in2=2x1x6x1", {2, 1, 6, 5}, 0, 0, 17, 60, 0, 0, 0},
+		{"quantize in=1x1x6x5", {1, 1, 6, 5}, 0, 0, 30, 30, 0, 0, 0},
+		{"logistic in=1x1x6x5", {1, 1, 6, 5}, 0, 0, 30, 30, 0, 0, 256},
+		{"hard_swish in=1x1x6x5", {1, 1, 6, 5}, 0, 0, 30, 30, 0, 0, 256},
+		{"strided_slice in=1x9x9x8 shape=1x4x3x8 begin=0,1,8,0 steps=1,2,-2,1",
+		 {1, 4, 3, 8},
+		 0,
+		 0,
+		 648,
+		 96,
+		 0,
+		 0,
+		 0},
+		{"resize_nearest_neighbor in=1x4x4x3 shape=1x8x7x3",
+		 {1, 8, 7, 3},
+		 0,
+		 0,
+		 48,
+		 168,
+		 0,
+		 0,
+		 0},
+		{"transpose in=2x3x4x5 order=cnhw", {5, 2, 3, 4}, 0, 0, 120, 120, 0, 0, 0},
 	};
 
 	(void)state;
@@ -465,6 +534,15 @@ static void test_counts(void **state)
 		assert_int_equal(info.macs, 32767ull * 32768 * 65535);
 		assert_int_equal(info.input_bytes, 32767u * 32768u);
 		assert_int_equal(info.output_bytes, 32767u * 65535u);
+	}
+	/* A part of a concatenation has the whole tensor and writes its own elements of it. */
+	{
+		struct mn_layer_info info =
+			counted("concatenation in=1x2x2x4 pads=0,0,0,0,0,0,3,5");
+
+		assert_int_equal(info.out.c, 12);
+		assert_int_equal(info.output_bytes, 48);
+		assert_int_equal(info.out_elements, 16);
 	}
 	/* Two inputs of nearly 2^31 are counted without wrapping. */
 	assert_int_equal(counted("add in=1x1x1x2147483647 in2=1x1x1x2147483647").input_bytes,
@@ -503,14 +581,22 @@ static void test_ops(void **state)
 		const char *name = mn_op_name((enum mn_op)op);
 
 		assert_int_equal(mn_op_parse(name, strlen(name)), op);
-		assert_int_equal(mn_op_parse(name, strlen(name) - 1), MN_E_NOTFOUND);
+		/* One letter less is none, or as relu6 has it an op of that name. */
+		int less = mn_op_parse(name, strlen(name) - 1);
+
+		if (less != MN_E_NOTFOUND)
+			assert_int_equal(strlen(mn_op_name((enum mn_op)less)), strlen(name) - 1);
 	}
 	assert_string_equal(mn_op_name(MN_OP_COUNT), "?");
 	assert_int_equal(mn_op_parse("", 0), MN_E_NOTFOUND);
 	assert_int_equal(mn_op_inputs(MN_OP_NOP), 0);
 	assert_int_equal(mn_op_inputs(MN_OP_CONV_2D), 1);
 	assert_int_equal(mn_op_inputs(MN_OP_ADD), 2);
+	assert_int_equal(mn_op_inputs(MN_OP_SUB), 2);
+	assert_int_equal(mn_op_inputs(MN_OP_CONCATENATION), 1);
 	assert_int_equal(mn_op_inputs(MN_OP_COUNT), 0);
+	assert_true(mn_op_has_table(MN_OP_TANH));
+	assert_false(mn_op_has_table(MN_OP_RELU));
 }
 
 static void test_shape(void **state)

@@ -184,6 +184,11 @@ static void test_step(void **state)
 		"add in=2x8x8x16 in2=1x8x1x16 act=relu",
 		"pad in=1x8x8x16 pads=256,1,2,3,4,5,6,300",
 		"reshape in=1x1x1x64 shape=1x8x8x1",
+		"sub in=2x8x8x16 in2=1x8x1x16 act=relu",
+		"concatenation in=1x8x8x16 pads=0,0,0,0,0,0,300,8",
+		"strided_slice in=1x400x9x8 shape=1x4x3x8 begin=0,300,8,0 steps=1,2,-2,1",
+		"resize_nearest_neighbor in=1x4x4x8 shape=1x8x8x8 sampling=half_pixel",
+		"transpose in=1x4x5x6 order=nchw",
 	};
 
 	(void)state;
