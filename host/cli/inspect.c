@@ -128,9 +128,11 @@ static const char *why_not(const struct mn_subgraph *s, uint32_t op, struct mn_e
 {
 	struct mn_lowered lowered;
 
-	if (mn_lower(s, op, &lowered, err) < 0)
-		return err->msg;
-	mn_lowered_free(&lowered);
+	for (uint32_t part = 0; part < mn_lower_parts(s, op); part++) {
+		if (mn_lower_part(s, op, part, &lowered, err) < 0)
+			return err->msg;
+		mn_lowered_free(&lowered);
+	}
 	return "";
 }
 

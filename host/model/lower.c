@@ -8,17 +8,18 @@
 #include <string.h>
 
 #include "flatbuf.h"
+#include "program.h"
 #include "quant.h"
 
 /* One operator while it is looked at. */
 struct view {
 	const struct mn_subgraph *subgraph;
 	const struct mn_operator *op;
-	uint32_t index;
+	uint32_t index, part;
 	enum mn_op to;
-	const struct mn_tensor *in, *in2, *out; /* in2: ADD */
+	const struct mn_tensor *in, *in2, *out; /* in2: ops of two inputs */
 	const struct mn_tensor *weights, *bias; /* NULL if it has none */
-	const struct mn_tensor *axes;           /* MEAN axes, PAD paddings */
+	const struct mn_tensor *axes;           /* MEAN axes, PAD paddings, TRANSPOSE permutation */
 	struct mn_err *err;
 };
 
@@ -46,7 +47,7 @@ static const struct mn_tensor *input(const struct view *v, uint32_t i)
 }
 
 static int view_open(struct view *v, const struct mn_subgraph *subgraph, uint32_t index,
-		     struct mn_err *err)
+		     uint32_t part, struct mn_err *err)
 {
 	/* Which builtin is which op; inputs that it must have; which of them is what. */
 	static const struct {
@@ -63,6 +64,21 @@ static int view_open(struct view *v, const struct mn_subgraph *subgraph, uint32_
 		{MN_BUILTIN_SOFTMAX, MN_OP_SOFTMAX, 1, 0, 0, 0, 0},
 		{MN_BUILTIN_PAD, MN_OP_PAD, 2, 0, 0, 0, 1},
 		{MN_BUILTIN_RESHAPE, MN_OP_RESHAPE, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_MUL, MN_OP_MUL, 2, 0, 0, 1, 0},
+		{MN_BUILTIN_SUB, MN_OP_SUB, 2, 0, 0, 1, 0},
+		{MN_BUILTIN_MAXIMUM, MN_OP_MAXIMUM, 2, 0, 0, 1, 0},
+		{MN_BUILTIN_MINIMUM, MN_OP_MINIMUM, 2, 0, 0, 1, 0},
+		{MN_BUILTIN_CONCATENATION, MN_OP_CONCATENATION, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_QUANTIZE, MN_OP_QUANTIZE, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_RELU, MN_OP_RELU, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_RELU6, MN_OP_RELU6, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_LOGISTIC, MN_OP_LOGISTIC, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_TANH, MN_OP_TANH, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_LEAKY_RELU, MN_OP_LEAKY_RELU, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_HARD_SWISH, MN_OP_HARD_SWISH, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_STRIDED_SLICE, MN_OP_STRIDED_SLICE, 4, 0, 0, 0, 0},
+		{MN_BUILTIN_RESIZE_NEAREST_NEIGHBOR, MN_OP_RESIZE_NEAREST_NEIGHBOR, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_TRANSPOSE, MN_OP_TRANSPOSE, 2, 0, 0, 0, 1},
 	};
 	const size_t n = sizeof(table) / sizeof(table[0]);
 	size_t t = 0;
@@ -81,12 +97,15 @@ static int view_open(struct view *v, const struct mn_subgraph *subgraph, uint32_
 		return fail(v, MN_E_UNSUPPORTED, "there is no kernel for this operator (code %d)",
 			    v->op->builtin);
 	v->to = table[t].to;
-	for (uint32_t i = 0; i < table[t].inputs; i++)
+	v->part = part;
+	if (part >= mn_lower_parts(subgraph, index))
+		return fail(v, MN_E_INVALID, "there is no part %u", part);
+	for (uint32_t i = 0; i < table[t].inputs || i <= part; i++)
 		if (!input(v, i))
 			return fail(v, MN_E_INVALID, "input %u is missing", i);
 	if (v->op->n_outputs != 1)
 		return fail(v, MN_E_INVALID, "%u outputs", v->op->n_outputs);
-	v->in = input(v, 0);
+	v->in = input(v, part);
 	v->out = &subgraph->tensors[v->op->outputs[0]];
 	v->weights = table[t].weights ? input(v, table[t].weights) : NULL;
 	v->bias = table[t].bias ? input(v, table[t].bias) : NULL;
@@ -306,6 +325,134 @@ static int lower_reshape(const struct view *v, struct mn_layer *layer)
 	return shape4(v, v->out, &layer->shape);
 }
 
+static int lower_concatenation(const struct view *v, struct mn_layer *layer)
+{
+	const int rank = v->in->rank;
+	int64_t axis = v->op->options.axis, before = 0, after = 0;
+	uint16_t *pad;
+	int rc;
+
+	axis += axis < 0 ? rank : 0;
+	if (axis < 0 || axis >= rank)
+		return fail(v, MN_E_INVALID, "axis %d of rank %d", v->op->options.axis, rank);
+	if (v->op->options.fused != MN_FUSED_NONE)
+		return fail(v, MN_E_UNSUPPORTED, "fused activation %u", v->op->options.fused);
+	/* Each is a step of a program. */
+	if (v->op->n_inputs > MN_PROGRAM_STEPS_MAX)
+		return fail(v, MN_E_UNSUPPORTED, "%u inputs", v->op->n_inputs);
+	for (uint32_t i = 0; i < v->op->n_inputs; i++) {
+		const struct mn_tensor *other = input(v, i);
+
+		if (!other || other->rank != rank)
+			return fail(v, MN_E_INVALID, "inputs of different ranks");
+		for (int d = 0; d < rank; d++)
+			if (d != axis && other->shape[d] != v->in->shape[d])
+				return fail(v, MN_E_INVALID, "inputs of different shapes");
+		if (i < v->part)
+			before += other->shape[axis];
+		if (i > v->part)
+			after += other->shape[axis];
+	}
+	pad = layer->pad[4 - rank + axis];
+	rc = narrow(v, "an offset", before, &pad[0]);
+	if (rc == 0)
+		rc = narrow(v, "an offset", after, &pad[1]);
+	return rc;
+}
+
+static int lower_transpose(const struct view *v, struct mn_layer *layer)
+{
+	const int rank = v->in->rank, skip = 4 - rank;
+	unsigned order = 0;
+	int rc;
+
+	rc = check_constant(v, v->axes, "permutation");
+	if (rc < 0)
+		return rc;
+	if (v->axes->elements != (uint64_t)rank)
+		return fail(v, MN_E_INVALID, "a permutation of %llu for rank %d",
+			    (unsigned long long)v->axes->elements, rank);
+	for (int i = 0; i < 4; i++) {
+		int64_t from = i < skip ? i - skip : constant(v->axes, (uint32_t)(i - skip));
+
+		if (i >= skip && (from < 0 || from >= rank))
+			return fail(v, MN_E_INVALID, "a permutation with %lld", (long long)from);
+		order |= (unsigned)(from + skip) << 2 * i;
+	}
+	layer->order = (uint8_t)order;
+	return 0;
+}
+
+/* Begin, step and extent of a dimension, as TFLite has them from what the operator says. */
+static int slice_dimension(const struct view *v, int d, uint16_t *begin, int16_t *step,
+			   uint32_t *extent)
+{
+	const struct mn_options *o = &v->op->options;
+	const int64_t size = v->in->shape[d], s = constant(input(v, 3), (uint32_t)d);
+	/* Where a walk in that direction may begin and end. */
+	const int64_t least = s < 0 ? -1 : 0, most = s < 0 ? size - 1 : size;
+	int64_t from = constant(input(v, 1), (uint32_t)d);
+	int64_t to = constant(input(v, 2), (uint32_t)d);
+
+	if (s == 0 || s <= INT16_MIN || s > INT16_MAX)
+		return fail(v, MN_E_UNSUPPORTED, "a stride of %lld", (long long)s);
+	from += from < 0 ? size : 0;
+	to += to < 0 ? size : 0;
+	if (o->begin_mask & 1 << d)
+		from = s < 0 ? most : least;
+	if (o->end_mask & 1 << d)
+		to = s < 0 ? least : most;
+	from = from < least ? least : from > most ? most : from;
+	to = to < least ? least : to > most ? most : to;
+	if (o->shrink_axis_mask & 1 << d)
+		to = from + (s < 0 ? -1 : 1);
+	*step = (int16_t)s;
+	*extent = 0;
+	if (s > 0 && to > from)
+		*extent = (uint32_t)((to - from + s - 1) / s);
+	if (s < 0 && to < from)
+		*extent = (uint32_t)((from - to - s - 1) / -s);
+	return narrow(v, "a begin", from < 0 ? 0 : from, begin);
+}
+
+static int lower_slice(const struct view *v, struct mn_layer *layer)
+{
+	static const char *const what[] = {"", "begin", "end", "strides"};
+	const struct mn_options *o = &v->op->options;
+	const int rank = v->in->rank;
+	uint32_t extent[4] = {1, 1, 1, 1};
+	int rc = 0;
+
+	if (o->ellipsis_mask || o->new_axis_mask || o->offset)
+		return fail(v, MN_E_UNSUPPORTED, "an ellipsis, a new axis or an offset");
+	for (uint32_t i = 1; i < 4 && rc == 0; i++) {
+		rc = check_constant(v, input(v, i), what[i]);
+		if (rc == 0 && input(v, i)->elements != (uint64_t)rank)
+			rc = fail(v, MN_E_UNSUPPORTED, "%s of %llu for rank %d", what[i],
+				  (unsigned long long)input(v, i)->elements, rank);
+	}
+	for (int d = 0; d < rank && rc == 0; d++)
+		rc = slice_dimension(v, d, &layer->begin[4 - rank + d], &layer->steps[4 - rank + d],
+				     &extent[4 - rank + d]);
+	layer->shape = (struct mn_shape){extent[0], extent[1], extent[2], extent[3]};
+	return rc;
+}
+
+static int lower_resize(const struct view *v, struct mn_layer *layer)
+{
+	const struct mn_options *o = &v->op->options;
+
+	if (v->in->rank != 4 || v->out->rank != 4)
+		return fail(v, MN_E_UNSUPPORTED, "an input of rank %u, an output of rank %u",
+			    v->in->rank, v->out->rank);
+	if (o->align_corners && o->half_pixel_centers)
+		return fail(v, MN_E_UNSUPPORTED, "both align_corners and half_pixel_centers");
+	layer->sampling = o->align_corners        ? MN_SAMPLING_ALIGN_CORNERS
+			  : o->half_pixel_centers ? MN_SAMPLING_HALF_PIXEL
+						  : MN_SAMPLING_PLAIN;
+	return shape4(v, v->out, &layer->shape);
+}
+
 static int lower_layer(const struct view *v, struct mn_layer *ret)
 {
 	struct mn_layer layer;
@@ -338,9 +485,27 @@ static int lower_layer(const struct view *v, struct mn_layer *ret)
 		rc = lower_mean(v, &layer);
 		break;
 	case MN_OP_ADD:
+	case MN_OP_MUL:
+	case MN_OP_SUB:
 		rc = shape4(v, v->in2, &layer.in2);
 		if (rc == 0)
 			rc = set_act(v, &layer);
+		break;
+	case MN_OP_MAXIMUM:
+	case MN_OP_MINIMUM:
+		rc = shape4(v, v->in2, &layer.in2);
+		break;
+	case MN_OP_CONCATENATION:
+		rc = lower_concatenation(v, &layer);
+		break;
+	case MN_OP_STRIDED_SLICE:
+		rc = lower_slice(v, &layer);
+		break;
+	case MN_OP_RESIZE_NEAREST_NEIGHBOR:
+		rc = lower_resize(v, &layer);
+		break;
+	case MN_OP_TRANSPOSE:
+		rc = lower_transpose(v, &layer);
 		break;
 	case MN_OP_PAD:
 		rc = lower_pad(v, &layer);
@@ -348,7 +513,7 @@ static int lower_layer(const struct view *v, struct mn_layer *ret)
 	case MN_OP_RESHAPE:
 		rc = lower_reshape(v, &layer);
 		break;
-	default: /* softmax */
+	default: /* softmax and what works byte by byte */
 		break;
 	}
 	if (rc < 0)
@@ -376,13 +541,49 @@ static int lower_layer(const struct view *v, struct mn_layer *ret)
 	return 0;
 }
 
+uint32_t mn_lower_parts(const struct mn_subgraph *subgraph, uint32_t op)
+{
+	const struct mn_operator *o;
+
+	if (op >= subgraph->n_operators)
+		return 1;
+	o = &subgraph->operators[op];
+	return o->builtin == MN_BUILTIN_CONCATENATION && o->n_inputs ? o->n_inputs : 1;
+}
+
+int mn_lower_layer_part(const struct mn_subgraph *subgraph, uint32_t op, uint32_t part,
+			struct mn_layer *ret_layer, struct mn_err *err)
+{
+	struct view v;
+	int rc = view_open(&v, subgraph, op, part, err);
+
+	return rc < 0 ? rc : lower_layer(&v, ret_layer);
+}
+
+static int one_part(const struct mn_subgraph *subgraph, uint32_t op, struct mn_err *err)
+{
+	uint32_t parts = mn_lower_parts(subgraph, op);
+
+	if (parts == 1)
+		return 0;
+	return mn_err_set(err, MN_E_UNSUPPORTED, "operator %u, %s: it becomes %u layers", op,
+			  mn_operator_name(&subgraph->operators[op]), parts);
+}
+
 int mn_lower_layer(const struct mn_subgraph *subgraph, uint32_t op, struct mn_layer *ret_layer,
 		   struct mn_err *err)
 {
-	struct view v;
-	int rc = view_open(&v, subgraph, op, err);
+	int rc = one_part(subgraph, op, err);
 
-	return rc < 0 ? rc : lower_layer(&v, ret_layer);
+	return rc < 0 ? rc : mn_lower_layer_part(subgraph, op, 0, ret_layer, err);
+}
+
+int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered *ret,
+	     struct mn_err *err)
+{
+	int rc = one_part(subgraph, op, err);
+
+	return rc < 0 ? rc : mn_lower_part(subgraph, op, 0, ret, err);
 }
 
 /* Scale and zero point of an int8 activation. */
@@ -500,6 +701,50 @@ static int lower_add(const struct view *v, struct mn_quant *q, float in_scale, f
 	return rc;
 }
 
+/* Functions of one input. Ratios of scales are taken in float where TFLite does. */
+static int lower_unary(const struct view *v, struct mn_quant *q, float in_scale, float out_scale)
+{
+	const float identity = in_scale / out_scale;
+	const float wanted = v->to == MN_OP_LOGISTIC ? 0x1p-8f : 0x1p-7f;
+	int rc;
+
+	switch (v->to) {
+	case MN_OP_RELU:
+		q->act_min = q->out_zp;
+		return multiplier(v, (double)identity, &q->out_mult, &q->out_shift);
+	case MN_OP_LEAKY_RELU: {
+		const float below = in_scale * v->op->options.alpha / out_scale;
+
+		rc = multiplier(v, (double)identity, &q->out_mult, &q->out_shift);
+		return rc < 0 ? rc : multiplier(v, (double)below, &q->in_mult, &q->in_shift);
+	}
+	case MN_OP_HARD_SWISH: {
+		const float fine = in_scale * (1.0f / 128.0f);
+
+		rc = multiplier(v, (double)(fine / out_scale), &q->out_mult, &q->out_shift);
+		if (rc == 0)
+			rc = multiplier(v, (double)(fine / (3.0f / 32768.0f)), &q->in_mult,
+					&q->in_shift);
+		if (rc < 0)
+			return rc;
+		q->out_mult = mn_quant_narrow(q->out_mult);
+		q->in_mult = mn_quant_narrow(q->in_mult);
+		/* The reference checks it. */
+		if (q->out_shift > 0)
+			return fail(v, MN_E_UNSUPPORTED, "an output scale of %g for one of %g",
+				    (double)out_scale, (double)in_scale);
+		return 0;
+	}
+	default: /* logistic, tanh */
+		if (out_scale != wanted || q->out_zp != (v->to == MN_OP_LOGISTIC ? INT8_MIN : 0))
+			return fail(v, MN_E_UNSUPPORTED, "an output of scale %g, zero point %d",
+				    (double)out_scale, q->out_zp);
+		if (mn_quant_sigmoid(in_scale, &q->in_mult, &q->in_shift, &q->diff_min) < 0)
+			return fail(v, MN_E_UNSUPPORTED, "an input scale of %g", (double)in_scale);
+		return 0;
+	}
+}
+
 /* Constants for a kernel are 4-byte aligned; a file's need not be. Room for `bytes` is taken from
  * *memory where they are not. */
 static const int8_t *aligned(const uint8_t *data, uint64_t bytes, uint8_t **memory)
@@ -524,8 +769,8 @@ static int check_same(const struct view *v, float in_scale, float out_scale, int
 	return 0;
 }
 
-int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered *ret,
-	     struct mn_err *err)
+int mn_lower_part(const struct mn_subgraph *subgraph, uint32_t op, uint32_t part,
+		  struct mn_lowered *ret, struct mn_err *err)
 {
 	struct view v;
 	struct mn_lowered r;
@@ -537,7 +782,7 @@ int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered 
 	int rc;
 
 	memset(&r, 0, sizeof(r));
-	rc = view_open(&v, subgraph, op, err);
+	rc = view_open(&v, subgraph, op, part, err);
 	if (rc == 0)
 		rc = lower_layer(&v, &r.layer);
 	if (rc == 0)
@@ -549,7 +794,7 @@ int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered 
 	if (rc < 0)
 		return rc;
 
-	r.in = v.op->inputs[0];
+	r.in = v.op->inputs[part];
 	r.in2 = v.in2 ? v.op->inputs[1] : -1;
 	r.out = v.op->outputs[0];
 	q->act_min = INT8_MIN;
@@ -569,6 +814,8 @@ int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered 
 			return rc;
 		words = 3 * (uint64_t)out_c + (v.weights->bytes + 3) / 4;
 	}
+	if (mn_op_has_table(v.to))
+		words = 256 / 4;
 	/* Room for a copy of each constant input. */
 	if (v.in->data)
 		words += (v.in->bytes + 3) / 4;
@@ -580,6 +827,8 @@ int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered 
 			return fail(&v, MN_E_NOMEM, "out of memory");
 	}
 	spare = r.memory ? (uint8_t *)r.memory + 12 * (size_t)out_c : NULL;
+	if (mn_op_has_table(v.to))
+		spare += 256;
 	if (v.weights)
 		r.weights = aligned(v.weights->data, v.weights->bytes, &spare);
 	r.in_data = aligned(v.in->data, v.in->bytes, &spare);
@@ -597,6 +846,7 @@ int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered 
 				&q->out_shift);
 		break;
 	case MN_OP_ADD:
+	case MN_OP_SUB:
 		rc = lower_add(&v, q, in_scale, in2_scale, out_scale);
 		break;
 	case MN_OP_SOFTMAX:
@@ -608,9 +858,39 @@ int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered 
 			rc = fail(&v, MN_E_UNSUPPORTED, "beta %g with an input scale of %g",
 				  (double)v.op->options.beta, (double)in_scale);
 		break;
-	default: /* pools, pad, reshape */
+	case MN_OP_MUL:
+		rc = multiplier(&v, (double)in_scale * (double)in2_scale / (double)out_scale,
+				&q->out_mult, &q->out_shift);
+		break;
+	case MN_OP_QUANTIZE:
+		rc = multiplier(&v, (double)in_scale / (double)out_scale, &q->out_mult,
+				&q->out_shift);
+		break;
+	case MN_OP_RELU:
+	case MN_OP_LEAKY_RELU:
+	case MN_OP_LOGISTIC:
+	case MN_OP_TANH:
+	case MN_OP_HARD_SWISH:
+		rc = lower_unary(&v, q, in_scale, out_scale);
+		break;
+	case MN_OP_RELU6:
+		q->act_min = q->in_zp;
+		q->act_max = mn_quant_bound(6, in_scale, q->in_zp);
 		rc = check_same(&v, in_scale, out_scale, q->in_zp, q->out_zp);
 		break;
+	case MN_OP_MAXIMUM:
+	case MN_OP_MINIMUM:
+		rc = check_same(&v, in2_scale, out_scale, q->in2_zp, q->out_zp);
+		if (rc == 0)
+			rc = check_same(&v, in_scale, out_scale, q->in_zp, q->out_zp);
+		break;
+	default: /* what hands bytes through */
+		rc = check_same(&v, in_scale, out_scale, q->in_zp, q->out_zp);
+		break;
+	}
+	if (rc == 0 && mn_op_has_table(v.to)) {
+		mn_kernel_table(v.to, q, r.memory);
+		q->table = r.memory;
 	}
 	if (rc < 0) {
 		free(r.memory);

@@ -7,7 +7,10 @@
  *   fully_connected: rows x 1 x 1 x features, as the weights have the features;
  *   mean over other axes than H and W: outer x averaged x 1 x inner, over H, if the axes are
  *   neighbours; reshape of more than four dimensions: 1 x 1 x 1 x elements.
- * A constant input of ADD is an activation input with data.
+ * A constant input of an op of two inputs is an activation input with data.
+ *
+ * An operator is one layer, but a CONCATENATION is one for each of its inputs (layer.h says why):
+ * its parts, to be run one after the other, in any order, into the same output.
  */
 #ifndef MN_LOWER_H
 #define MN_LOWER_H
@@ -22,8 +25,15 @@
  * many elements as the operator's. MN_E_UNSUPPORTED: the message names the operator and what about
  * it; MN_E_INVALID: its tensors contradict each other.
  */
+int mn_lower_layer_part(const struct mn_subgraph *subgraph, uint32_t op, uint32_t part,
+			struct mn_layer *ret_layer, struct mn_err *err);
+
+/* The same for an operator of one part; MN_E_UNSUPPORTED for others. */
 int mn_lower_layer(const struct mn_subgraph *subgraph, uint32_t op, struct mn_layer *ret_layer,
 		   struct mn_err *err);
+
+/* Layers that an operator becomes, at least 1: the inputs of a CONCATENATION. */
+uint32_t mn_lower_parts(const struct mn_subgraph *subgraph, uint32_t op);
 
 /* One int8 operator, ready to run. Pointers are into the model or into `memory`. */
 struct mn_lowered {
@@ -37,10 +47,15 @@ struct mn_lowered {
 };
 
 /*
- * Lower an int8 operator. The model must outlive *ret. As mn_lower_layer(); MN_E_UNSUPPORTED also
- * for other types than int8 activations and weights and int32 bias, for weights with a zero point
- * other than 0, and for rescales beyond a kernel's range; MN_E_NOMEM.
+ * Lower a part of an int8 operator. The model must outlive *ret. As mn_lower_layer();
+ * MN_E_UNSUPPORTED also for other types than int8 activations and weights and int32 bias, for
+ * weights with a zero point other than 0, and for rescales beyond a kernel's range; MN_E_NOMEM.
+ * quant.table is made for the ops that have one.
  */
+int mn_lower_part(const struct mn_subgraph *subgraph, uint32_t op, uint32_t part,
+		  struct mn_lowered *ret, struct mn_err *err);
+
+/* The same for an operator of one part; MN_E_UNSUPPORTED for others. */
 int mn_lower(const struct mn_subgraph *subgraph, uint32_t op, struct mn_lowered *ret,
 	     struct mn_err *err);
 

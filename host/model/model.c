@@ -47,7 +47,10 @@ enum {
 	OPTIONS_REDUCER = 27,
 	OPTIONS_SUB = 28,
 	OPTIONS_DIV = 29,
+	OPTIONS_STRIDED_SLICE = 32,
 	OPTIONS_TRANSPOSE_CONV = 49,
+	OPTIONS_RESIZE_NEAREST_NEIGHBOR = 74,
+	OPTIONS_LEAKY_RELU = 75,
 	OPTIONS_IF = 92,
 	OPTIONS_WHILE = 93,
 	OPTIONS_CALL_ONCE = 103
@@ -381,6 +384,15 @@ static void read_options(struct mn_fb *fb, const struct mn_fb_table *table, stru
 	case MN_BUILTIN_REDUCE_ALL:
 		want = OPTIONS_REDUCER;
 		break;
+	case MN_BUILTIN_STRIDED_SLICE:
+		want = OPTIONS_STRIDED_SLICE;
+		break;
+	case MN_BUILTIN_RESIZE_NEAREST_NEIGHBOR:
+		want = OPTIONS_RESIZE_NEAREST_NEIGHBOR;
+		break;
+	case MN_BUILTIN_LEAKY_RELU:
+		want = OPTIONS_LEAKY_RELU;
+		break;
 	case MN_BUILTIN_TRANSPOSE_CONV:
 		want = OPTIONS_TRANSPOSE_CONV;
 		break;
@@ -451,6 +463,21 @@ static void read_options(struct mn_fb *fb, const struct mn_fb_table *table, stru
 		break;
 	case OPTIONS_REDUCER:
 		r->keep_dims = mn_fb_u8(fb, &t, 0, 0) != 0;
+		break;
+	case OPTIONS_STRIDED_SLICE:
+		r->begin_mask = mn_fb_i32(fb, &t, 0, 0);
+		r->end_mask = mn_fb_i32(fb, &t, 1, 0);
+		r->ellipsis_mask = mn_fb_i32(fb, &t, 2, 0);
+		r->new_axis_mask = mn_fb_i32(fb, &t, 3, 0);
+		r->shrink_axis_mask = mn_fb_i32(fb, &t, 4, 0);
+		r->offset = mn_fb_u8(fb, &t, 5, 0) != 0;
+		break;
+	case OPTIONS_RESIZE_NEAREST_NEIGHBOR:
+		r->align_corners = mn_fb_u8(fb, &t, 0, 0) != 0;
+		r->half_pixel_centers = mn_fb_u8(fb, &t, 1, 0) != 0;
+		break;
+	case OPTIONS_LEAKY_RELU:
+		r->alpha = mn_fb_f32(fb, &t, 0, 0);
 		break;
 	case OPTIONS_TRANSPOSE_CONV:
 		r->fused = mn_fb_u8(fb, &t, 3, 0);

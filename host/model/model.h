@@ -96,7 +96,8 @@ struct mn_tensor {
 /*
  * Builtin options, decoded for CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, AVERAGE_POOL_2D,
  * MAX_POOL_2D, MEAN and the other reductions, ADD, SUB, MUL, DIV, SOFTMAX, RESHAPE, CONCATENATION,
- * TRANSPOSE_CONV, IF, WHILE, CALL_ONCE; fields that an operator does not have are 0.
+ * STRIDED_SLICE, RESIZE_NEAREST_NEIGHBOR, LEAKY_RELU, TRANSPOSE_CONV, IF, WHILE, CALL_ONCE; fields
+ * that an operator does not have are 0.
  */
 struct mn_options {
 	bool padding_same; /* else VALID */
@@ -109,7 +110,12 @@ struct mn_options {
 	bool keep_dims;             /* reductions; FULLY_CONNECTED: keep_num_dims */
 	float beta;                 /* SOFTMAX */
 	int32_t axis;               /* CONCATENATION */
-	int32_t subgraphs[2];       /* that IF, WHILE, CALL_ONCE run, unchecked; else -1 */
+	/* STRIDED_SLICE: bits by dimension. offset: the end counts from the begin. */
+	int32_t begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask;
+	bool offset;
+	bool align_corners, half_pixel_centers; /* RESIZE_NEAREST_NEIGHBOR */
+	float alpha;                            /* LEAKY_RELU */
+	int32_t subgraphs[2]; /* that IF, WHILE, CALL_ONCE run, unchecked; else -1 */
 };
 
 struct mn_operator {

@@ -61,3 +61,24 @@ int32_t mn_quant_bound(float real, float scale, int32_t zero_point)
 		return -128;
 	return zero_point + (int32_t)quanta;
 }
+
+int mn_quant_sigmoid(float scale, int32_t *ret_multiplier, int32_t *ret_shift,
+		     int32_t *ret_diff_min)
+{
+	int32_t multiplier, shift;
+	int rc = mn_quant_multiplier((double)scale * (1 << 27), &multiplier, &shift);
+
+	if (rc < 0)
+		return rc;
+	if (shift < 0)
+		return MN_E_INVALID;
+	*ret_multiplier = multiplier;
+	*ret_shift = shift;
+	*ret_diff_min = -(int32_t)((INT64_C(15) << 27) >> shift);
+	return 0;
+}
+
+int32_t mn_quant_narrow(int32_t multiplier)
+{
+	return multiplier >= INT32_MAX - (1 << 15) ? INT16_MAX : (multiplier + (1 << 15)) >> 16;
+}

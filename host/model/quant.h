@@ -24,6 +24,17 @@ int mn_quant_multiplier(double real, int32_t *ret_multiplier, int32_t *ret_shift
 int mn_quant_softmax(float beta, float scale, int32_t *ret_multiplier, int32_t *ret_shift,
 		     int32_t *ret_diff_min);
 
+/*
+ * Logistic and tanh over inputs in Q4.27: the multiplier of scale * 2^27 and the input, without its
+ * zero point, from which on downward the output is the least: minus the radius of 15 in reals.
+ * MN_E_INVALID where the shift is not in 0..30.
+ */
+int mn_quant_sigmoid(float scale, int32_t *ret_multiplier, int32_t *ret_shift,
+		     int32_t *ret_diff_min);
+
+/* A multiplier of 32 bits in 16, to the nearest: hard_swish. */
+int32_t mn_quant_narrow(int32_t multiplier);
+
 /* real / scale in output quanta around zero_point, in float, half away from zero, inside -128..127:
  * a bound of a fused activation. */
 int32_t mn_quant_bound(float real, float scale, int32_t zero_point);

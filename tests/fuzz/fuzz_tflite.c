@@ -96,12 +96,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			struct mn_lowered lowered;
 
 			sum += touch(mn_operator_name(&s->operators[i]), 1);
-			mn_lower_layer(s, i, &layer, NULL);
-			if (mn_lower(s, i, &lowered, &err) < 0)
-				continue;
-			for (uint32_t k = 0; runs < 8 && k < mn_kernel_sets_count(); k++, runs++)
-				run(&lowered, mn_kernel_sets[k]);
-			mn_lowered_free(&lowered);
+			for (uint32_t part = 0; part < 4 && part < mn_lower_parts(s, i); part++) {
+				mn_lower_layer_part(s, i, part, &layer, NULL);
+				if (mn_lower_part(s, i, part, &lowered, &err) < 0)
+					continue;
+				for (uint32_t k = 0; runs < 8 && k < mn_kernel_sets_count();
+				     k++, runs++)
+					run(&lowered, mn_kernel_sets[k]);
+				mn_lowered_free(&lowered);
+			}
 		}
 	}
 	if (mn_arena_plan(model, NULL, &arena, &err) == 0) {
