@@ -63,7 +63,8 @@ static void print_compreply(const char *label)
 		return;
 	}
 	if (len == 5 && !strncmp(label, "SWEEP", len)) {
-		fputs("COMPREPLY=($(compgen -W 'quick full null' -- \"$cur\") $(compgen -f -- "
+		fputs("COMPREPLY=($(compgen -W 'quick full extra null' -- \"$cur\") $(compgen -f "
+		      "-- "
 		      "\"$cur\"))",
 		      stdout);
 		return;

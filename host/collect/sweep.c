@@ -16,9 +16,28 @@
 #define SWEEP_OP(op)      (1u << MN_OP_##op)
 #define SWEEP_CONVOLUTION (SWEEP_OP(CONV_2D) | SWEEP_OP(DEPTHWISE_CONV_2D))
 #define SWEEP_WINDOW      (SWEEP_CONVOLUTION | SWEEP_OP(AVERAGE_POOL_2D) | SWEEP_OP(MAX_POOL_2D))
-#define SWEEP_SHAPED      (((1u << MN_OP_COUNT) - 1) & ~SWEEP_OP(NOP))
+#define SWEEP_BINARY                                                                               \
+	(SWEEP_OP(ADD) | SWEEP_OP(MUL) | SWEEP_OP(SUB) | SWEEP_OP(MAXIMUM) | SWEEP_OP(MINIMUM))
+#define SWEEP_ACTIVATION                                                                           \
+	(SWEEP_WINDOW | SWEEP_OP(FULLY_CONNECTED) | SWEEP_OP(ADD) | SWEEP_OP(MUL) | SWEEP_OP(SUB))
+#define SWEEP_SHAPE                                                                                \
+	(SWEEP_OP(RESHAPE) | SWEEP_OP(STRIDED_SLICE) | SWEEP_OP(RESIZE_NEAREST_NEIGHBOR))
+#define SWEEP_SHAPED (((1u << MN_OP_COUNT) - 1) & ~SWEEP_OP(NOP))
 
-enum kind { NUMBER, PAIR, PADDING, ACTIVATION, AXES, IN2, SHAPE, PADS };
+enum kind {
+	NUMBER,
+	PAIR,
+	PADDING,
+	ACTIVATION,
+	AXES,
+	IN2,
+	SHAPE,
+	PADS,
+	SAMPLING,
+	BEGIN,
+	STEPS,
+	ORDER
+};
 
 static const struct {
 	enum kind kind;
@@ -30,7 +49,7 @@ static const struct {
 };
 
 /* in2 and shape: what is known only when the whole layer is. */
-enum { IN2_SAME = 1, IN2_CHANNELS, IN2_MAP, IN2_SCALAR, SHAPE_FLAT };
+enum { IN2_SAME = 1, IN2_CHANNELS, IN2_MAP, IN2_SCALAR, SHAPE_FLAT, SHAPE_DOUBLE };
 
 /* A value of a field: a number, a pair, the bits of a word, a shape or eight pads. */
 struct value {
@@ -204,8 +223,11 @@ static const struct word words[][5] = {
 		 {"channels", IN2_CHANNELS, 0},
 		 {"map", IN2_MAP, 0},
 		 {"scalar", IN2_SCALAR, 0}},
-	[SHAPE] = {{"flat", SHAPE_FLAT, 0}},
-	[PADS] = {{NULL, 0, 0}},
+	[SHAPE] = {{"flat", SHAPE_FLAT, 0}, {"double", SHAPE_DOUBLE, 0}},
+	[SAMPLING] = {{"plain", 0, MN_SAMPLING_PLAIN},
+		      {"align_corners", 0, MN_SAMPLING_ALIGN_CORNERS},
+		      {"half_pixel", 0, MN_SAMPLING_HALF_PIXEL}},
+	[ORDER] = {{NULL, 0, 0}},
 };
 
 /* pads: one number, HxW, or eight with commas. */
@@ -224,6 +246,37 @@ static int parse_pads(const char *text, struct value *ret)
 		return MN_E_SYNTAX;
 	memcpy(ret->v, p, sizeof(p));
 	ret->word = 0;
+	return 0;
+}
+
+/* steps: four numbers with signs, kept as 16 bits. */
+static int parse_steps(const char *text, struct value *ret)
+{
+	for (int i = 0; i < 4; i++) {
+		const int minus = *text == '-';
+		size_t n;
+
+		text += minus;
+		n = strcspn(text, ",");
+		if (parse_number(text, n, &ret->v[i]) < 0 || ret->v[i] > INT16_MAX ||
+		    (text[n] == ',') != (i < 3))
+			return MN_E_SYNTAX;
+		if (minus)
+			ret->v[i] = 0 - ret->v[i];
+		text += n + 1;
+	}
+	return 0;
+}
+
+/* order: the letters of nhwc; the check says whether it is a permutation. */
+static int parse_order(const char *text, struct value *ret)
+{
+	static const char letters[] = "nhwc";
+
+	if (strlen(text) != 4 || strspn(text, letters) != 4)
+		return MN_E_SYNTAX;
+	for (int i = 0; i < 4; i++)
+		ret->v[0] |= (uint32_t)(strchr(letters, text[i]) - letters) << 2 * i;
 	return 0;
 }
 
@@ -262,6 +315,12 @@ static int take_value(struct owner *o, enum sweep_field field, const char *text,
 		}
 	if (kind == PADS)
 		rc = parse_pads(text, ret);
+	else if (kind == STEPS)
+		rc = parse_steps(text, ret);
+	else if (kind == ORDER)
+		rc = parse_order(text, ret);
+	else if (kind == BEGIN)
+		rc = parse_numbers(text, ',', ret->v, 4) == 4 ? 0 : MN_E_SYNTAX;
 	else if (kind == IN2 || kind == SHAPE)
 		rc = parse_numbers(text, 'x', ret->v, 4) == 4 ? 0 : MN_E_SYNTAX;
 	else
@@ -269,7 +328,7 @@ static int take_value(struct owner *o, enum sweep_field field, const char *text,
 	if (rc < 0)
 		return mn_yaml_fail(&o->index, node, o->err, MN_E_SYNTAX, "%s cannot be '%.40s'",
 				    name, text);
-	for (int i = 0; i < 8 && kind == PADS; i++)
+	for (int i = 0; i < 8 && (kind == PADS || kind == BEGIN); i++)
 		if (ret->v[i] > UINT16_MAX)
 			return mn_yaml_fail(&o->index, node, o->err, MN_E_INVALID,
 					    "%s has a %u, the most is 65535", name, ret->v[i]);
@@ -476,14 +535,13 @@ static const struct {
 	{{"dilation_height", 0, VALUE_DILATION_H}, SWEEP_CONVOLUTION},
 	{{"dilation_width", 0, VALUE_DILATION_W}, SWEEP_CONVOLUTION},
 	{{"padding", 0, VALUE_PADDING}, SWEEP_WINDOW},
-	{{"activation", 0, VALUE_ACTIVATION},
-	 SWEEP_WINDOW | SWEEP_OP(FULLY_CONNECTED) | SWEEP_OP(ADD)},
+	{{"activation", 0, VALUE_ACTIVATION}, SWEEP_ACTIVATION},
 	{{"bias", 0, VALUE_BIAS}, SWEEP_CONVOLUTION | SWEEP_OP(FULLY_CONNECTED)},
 	{{"valid", 1, MN_PADDING_VALID}, SWEEP_WINDOW},
 	{{"same", 1, MN_PADDING_SAME}, SWEEP_WINDOW},
-	{{"none", 1, MN_ACT_NONE}, SWEEP_WINDOW | SWEEP_OP(FULLY_CONNECTED) | SWEEP_OP(ADD)},
-	{{"relu", 1, MN_ACT_RELU}, SWEEP_WINDOW | SWEEP_OP(FULLY_CONNECTED) | SWEEP_OP(ADD)},
-	{{"relu6", 1, MN_ACT_RELU6}, SWEEP_WINDOW | SWEEP_OP(FULLY_CONNECTED) | SWEEP_OP(ADD)},
+	{{"none", 1, MN_ACT_NONE}, SWEEP_ACTIVATION},
+	{{"relu", 1, MN_ACT_RELU}, SWEEP_ACTIVATION},
+	{{"relu6", 1, MN_ACT_RELU6}, SWEEP_ACTIVATION},
 	{{"out_height", 0, VALUE_OUT_HEIGHT}, SWEEP_SHAPED},
 	{{"out_width", 0, VALUE_OUT_WIDTH}, SWEEP_SHAPED},
 	{{"out_elements", 0, VALUE_OUT_ELEMENTS}, SWEEP_SHAPED},
@@ -657,6 +715,20 @@ static void apply(enum sweep_field field, const struct value *value, struct mn_l
 		for (int i = 0; i < 8; i++)
 			l->pad[i / 2][i % 2] = (uint16_t)v[i];
 		break;
+	case SWEEP_FIELD_begin:
+		for (int i = 0; i < 4; i++)
+			l->begin[i] = (uint16_t)v[i];
+		break;
+	case SWEEP_FIELD_steps:
+		for (int i = 0; i < 4; i++)
+			l->steps[i] = (int16_t)v[i];
+		break;
+	case SWEEP_FIELD_order:
+		l->order = (uint8_t)v[0];
+		break;
+	case SWEEP_FIELD_sampling:
+		l->sampling = (uint8_t)v[0];
+		break;
 	case SWEEP_FIELD_axes:
 		l->axes = (uint8_t)v[0];
 		break;
@@ -713,17 +785,22 @@ static void apply(enum sweep_field field, const struct value *value, struct mn_l
 /* The layer of one choice of values. pick[i] indexes axis i. */
 static void build(const struct group *g, const uint32_t *pick, struct candidate *c)
 {
-	static const struct value same = {.word = IN2_SAME}, flat = {.word = SHAPE_FLAT};
-	const struct value *late = g->op == MN_OP_ADD ? &same : &flat;
+	static const struct value same = {.word = IN2_SAME}, flat = {.word = SHAPE_FLAT},
+				  twice = {.word = SHAPE_DOUBLE};
+	const int binary = (SWEEP_BINARY & 1u << g->op) != 0;
+	const struct value *late = binary                                   ? &same
+				   : g->op == MN_OP_RESIZE_NEAREST_NEIGHBOR ? &twice
+				   : g->op == MN_OP_STRIDED_SLICE           ? &same
+									    : &flat;
 	struct mn_layer *l = &c->layer;
-	struct mn_shape *to = g->op == MN_OP_ADD ? &l->in2 : &l->shape;
+	struct mn_shape *to = binary ? &l->in2 : &l->shape;
 
 	mn_layer_init(l, g->op);
 	if (g->op != MN_OP_NOP)
 		l->in = (struct mn_shape){1, 1, 1, 0};
 	for (int i = 0; i < g->n_axes; i++)
 		apply(g->axes[i].field, &g->axes[i].values[pick[i]], l, &late);
-	if (g->op == MN_OP_ADD || g->op == MN_OP_RESHAPE) {
+	if ((SWEEP_BINARY | SWEEP_SHAPE) & 1u << g->op) {
 		uint64_t flat_c = (uint64_t)l->in.h * l->in.w;
 
 		*to = l->in;
@@ -744,6 +821,11 @@ static void build(const struct group *g, const uint32_t *pick, struct candidate 
 			flat_c = flat_c > INT32_MAX ? 0 : flat_c * l->in.c;
 			*to = (struct mn_shape){l->in.n, 1, 1,
 						flat_c > INT32_MAX ? 0 : (uint32_t)flat_c};
+			break;
+		case SHAPE_DOUBLE:
+			/* Beyond 16 bits it is refused: it cannot wrap. */
+			to->h = l->in.h > UINT16_MAX ? l->in.h : 2 * l->in.h;
+			to->w = l->in.w > UINT16_MAX ? l->in.w : 2 * l->in.w;
 			break;
 		default:
 			*to = (struct mn_shape){late->v[0], late->v[1], late->v[2], late->v[3]};

@@ -30,11 +30,18 @@
  *   fully_connected      activation bias out_channels; batch is the number of rows
  *   the pools            kernel stride padding activation
  *   mean                 axes: h, w or hw
- *   add                  activation; in2: same (default), channels (1x1x1xC), map (1xHxWx1),
+ *   add mul sub          activation; in2: same (default), channels (1x1x1xC), map (1xHxWx1),
  *                        scalar, or a shape such as 1x1x4x8
+ *   maximum minimum      in2
  *   pad                  pads: eight numbers as in the layer text, "0,0,1,1,1,1,0,0"; or one or
  *                        two, for all sides of H and W: 1, 1x2
+ *   concatenation        pads: eight numbers as in the layer text: one input to its place
  *   reshape              shape: flat (default) or a shape such as 1x1x8x8
+ *   strided_slice        shape: a shape, by default the input's; begin (default "0,0,0,0") and
+ *                        steps (default "1,1,1,1"): four numbers, for N, H, W, C
+ *   resize_nearest_neighbor  sampling: plain (default), align_corners, half_pixel; shape: double
+ *                        (default; both sides) or a shape
+ *   transpose            order: the input's dimensions as letters, "nchw"; has no default
  * size, kernel, stride and dilation are pairs, HxW, or one number for both (a range is of such
  * numbers); kernel_height, kernel_width and so on set one side. padding: valid (default), same.
  * activation: none (default), relu, relu6. bias: 1 (default), 0.

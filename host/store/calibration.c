@@ -214,7 +214,8 @@ static int layer_of(struct record *r, struct mn_layer *l, struct mn_shape *out)
 		lower[n] = (char)(name[n] >= 'A' && name[n] <= 'Z' ? name[n] - 'A' + 'a' : name[n]);
 	lower[n] = '\0';
 	op = mn_op_parse(lower, n);
-	if (op < 0 || op == MN_OP_NOP || op == MN_OP_PAD)
+	/* Nor do these tables say enough of pad and of the ops that came after reshape. */
+	if (op < 0 || op == MN_OP_NOP || op == MN_OP_PAD || op > MN_OP_RESHAPE)
 		return 1;
 	rc = shapes(r, &in, out);
 	if (rc)

@@ -113,6 +113,19 @@ static void test_every_op(void **state)
 			   "  op: pad\n"
 			   "  in_channels: 4\n"
 			   "  list: {pads: [1, 1x2, \"0,0,1,2,3,4,0,5\"]}\n"
+			   "- {name: part, op: concatenation, in_channels: 4, "
+			   "pads: \"0,0,0,0,0,0,4,8\"}\n"
+			   "- {name: slice, op: strided_slice, size: 9, in_channels: 2, "
+			   "shape: 1x4x3x2, begin: \"0,1,8,0\", steps: \"1,2,-2,1\"}\n"
+			   "- {name: resize, op: resize_nearest_neighbor, size: 2x3, "
+			   "in_channels: 2, list: {shape: [double, 1x1x5x2], "
+			   "sampling: [plain, half_pixel]}}\n"
+			   "- {name: transpose, op: transpose, size: 2x3, in_channels: 4, "
+			   "order: nchw}\n"
+			   "- {name: mul, op: mul, size: 2, in_channels: 4, in2: map, "
+			   "activation: relu6}\n"
+			   "- {name: maximum, op: maximum, in_channels: 4}\n"
+			   "- {name: tanh, op: tanh, in_channels: 4}\n"
 			   "- name: reshape\n"
 			   "  op: reshape\n"
 			   "  batch: 2\n"
@@ -127,6 +140,16 @@ static void test_every_op(void **state)
 		      "pad in=1x1x1x4 pads=0,0,1,1,1,1,0,0\n"
 		      "pad in=1x1x1x4 pads=0,0,1,1,2,2,0,0\n"
 		      "pad in=1x1x1x4 pads=0,0,1,2,3,4,0,5\n"
+		      "concatenation in=1x1x1x4 pads=0,0,0,0,0,0,4,8\n"
+		      "strided_slice in=1x9x9x2 shape=1x4x3x2 begin=0,1,8,0 steps=1,2,-2,1\n"
+		      "resize_nearest_neighbor in=1x2x3x2 shape=1x4x6x2 sampling=plain\n"
+		      "resize_nearest_neighbor in=1x2x3x2 shape=1x4x6x2 sampling=half_pixel\n"
+		      "resize_nearest_neighbor in=1x2x3x2 shape=1x1x5x2 sampling=plain\n"
+		      "resize_nearest_neighbor in=1x2x3x2 shape=1x1x5x2 sampling=half_pixel\n"
+		      "transpose in=1x2x3x4 order=nchw\n"
+		      "mul in=1x2x2x4 in2=1x2x2x1 act=relu6\n"
+		      "maximum in=1x1x1x4 in2=1x1x1x4\n"
+		      "tanh in=1x1x1x4\n"
 		      "reshape in=2x2x3x4 shape=2x1x1x24\n"
 		      "reshape in=2x2x3x4 shape=1x4x4x3\n");
 }
@@ -488,6 +511,7 @@ static double rough_cycles(const struct mn_sweep_probe *p)
 		cycles += 10.0 * info.input_bytes + 60 * elements;
 		break;
 	case MN_OP_ADD:
+	case MN_OP_SUB:
 		cycles += 100 * elements;
 		break;
 	case MN_OP_SOFTMAX:
@@ -597,7 +621,8 @@ static void test_quick(void **state)
 	(void)state;
 	assert_true(s->n_layers >= 150);
 	count_ops(s, counts);
-	for (int i = 0; i < MN_OP_COUNT; i++)
+	/* The ops of the first table; extra.yaml has the others. */
+	for (int i = 0; i <= MN_OP_RESHAPE; i++)
 		if (!counts[i])
 			fail_msg("no %s", mn_op_name((enum mn_op)i));
 	check_convolutions(s);
@@ -635,7 +660,8 @@ static void test_full(void **state)
 	(void)state;
 	assert_true(s->n_layers >= 3000);
 	count_ops(s, counts);
-	for (int i = 0; i < MN_OP_COUNT; i++)
+	/* The ops of the first table; extra.yaml has the others. */
+	for (int i = 0; i <= MN_OP_RESHAPE; i++)
 		if (!counts[i])
 			fail_msg("no %s", mn_op_name((enum mn_op)i));
 	check_convolutions(s);
@@ -657,6 +683,24 @@ static void test_full(void **state)
 	assert_int_equal(s->hash, again->hash);
 	mn_sweep_free(s);
 	mn_sweep_free(again);
+}
+
+static void test_extra(void **state)
+{
+	struct mn_sweep *s = load("extra");
+	unsigned counts[MN_OP_COUNT];
+
+	(void)state;
+	count_ops(s, counts);
+	for (int i = MN_OP_RESHAPE + 1; i < MN_OP_COUNT; i++)
+		if (counts[i] < 6)
+			fail_msg("%u of %s", counts[i], mn_op_name((enum mn_op)i));
+	for (uint32_t i = 0; i < s->n_probes; i++) {
+		assert_true(arena_of(&s->probes[i].layer) <= 100 * 1024);
+		assert_true(rough_cycles(&s->probes[i]) < 1.5e6);
+	}
+	printf("extra: %u probes, %u layers\n", s->n_probes, s->n_layers);
+	mn_sweep_free(s);
 }
 
 static void test_null(void **state)
@@ -694,6 +738,7 @@ int main(void)
 		cmocka_unit_test(test_hash),  cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_quick), cmocka_unit_test(test_full),
 		cmocka_unit_test(test_null),  cmocka_unit_test(test_load_fails),
+		cmocka_unit_test(test_extra),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
