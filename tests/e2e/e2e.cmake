@@ -21,6 +21,7 @@ set_target_properties(rows PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DI
 mn_e2e(cli)
 mn_e2e(cmsis_nn)
 mn_e2e(collect)
+mn_e2e(extra TIMEOUT 900)
 mn_e2e(faults TIMEOUT 900)
 mn_e2e(flash)
 mn_e2e(kill TIMEOUT 900)
