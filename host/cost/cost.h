@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Cost tables: what `mnchar export` writes and a search reads. Load one, ask what a layer costs.
- * Needs neither the store nor GSL. The file's schema is in host/export/README.md.
+ * Needs neither the store nor GSL. The file's schema is in README.md, "Cost tables".
  *
  * A table holds rigs (a board with its kernels and cache state); a rig holds models (fitted
  * coefficients with their errors) and the layers and whole models that were measured on it.

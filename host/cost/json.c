@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The JSON form of a cost table, in and out. Its schema is in host/export/README.md. */
+/* The JSON form of a cost table, in and out. Its schema is in README.md, "Cost tables". */
 #include "cost.h"
 
 #include <errno.h>
