@@ -598,13 +598,14 @@ static unsigned fit_once(const struct mn_regress *d, struct work *w, const doubl
 	gather(d, w->folds, UINT32_MAX, w->all);
 	solve(w->all, d->n_terms, set, 0, free_fit);
 	ret->condition = free_fit->ratio > 0 ? 1 / free_fit->ratio : INFINITY;
-	ret->ridge = ret->condition > MN_REGRESS_CONDITION_MAX;
-	if (ret->ridge)
-		solve(w->all, d->n_terms, set, 1, free_fit);
+	/* What the rows do not determine is not made up by a penalty. */
 	if (!free_fit->full_rank) {
 		ret->status = MN_REGRESS_DEFICIENT;
 		return 0;
 	}
+	ret->ridge = ret->condition > MN_REGRESS_CONDITION_MAX;
+	if (ret->ridge)
+		solve(w->all, d->n_terms, set, 1, free_fit);
 	return solve_nonnegative(w->all, d->n_terms, set, ret->ridge, s);
 }
 

@@ -7,10 +7,11 @@
  * negative ms per MAC is impossible, so a coefficient that would come out negative is held at 0
  * (the non-negative least squares solution, by Lawson and Hanson's active set) and marked.
  *
- * Where columns depend on each other (condition over MN_REGRESS_CONDITION_MAX) the fit is a ridge:
- * each equilibrated column is penalised with 1 / MN_REGRESS_CONDITION_MAX^2, which chooses the
- * smallest of the coefficients that explain the rows alike. Predictions of layers like those fitted
- * are not touched by that; single coefficients mean little then, and the caller is told.
+ * Columns that depend on each other exactly (condition over 1e9) are refused as rank-deficient.
+ * Where they nearly do (condition over MN_REGRESS_CONDITION_MAX) the fit is a ridge: each
+ * equilibrated column is penalised with 1 / MN_REGRESS_CONDITION_MAX^2, which chooses the smallest
+ * of the coefficients that explain the rows alike. Predictions of layers like those fitted are not
+ * touched by that; single coefficients mean little then, and the caller is told.
  *
  * Robust: iteratively reweighted with Tukey's bisquare (4.685 times the scale of the residuals,
  * which is 1.4826 times the median of their absolute values).
@@ -68,7 +69,7 @@ enum mn_regress_status {
 	MN_REGRESS_OK,
 	MN_REGRESS_TOO_FEW,    /* fewer rows, or fewer distinct ones, than terms + 2 */
 	MN_REGRESS_SINGLE,     /* no column but the constant varies */
-	MN_REGRESS_DEFICIENT,  /* columns that not even a ridge can separate */
+	MN_REGRESS_DEFICIENT,  /* columns that depend on each other exactly */
 	MN_REGRESS_NAN,        /* NaN, infinite, or not positive with relative weights: bad_row */
 	MN_REGRESS_IMPOSSIBLE, /* nothing but the constant is left: y does not grow with any column
 				*/
