@@ -13,6 +13,8 @@
 #include "paths.h"
 #include "regress.h"
 
+enum { TRIANGLE = MN_REGRESS_TERMS_MAX * (MN_REGRESS_TERMS_MAX + 1) / 2 };
+
 /* One fit that waits to be stored; owns what it points to, but for the ids. */
 struct result {
 	struct mn_fit fit;
@@ -20,6 +22,9 @@ struct result {
 	struct mn_fit_term terms[MN_MODEL_PATHS_MAX * MN_REGRESS_TERMS_MAX];
 	char path_text[MN_MODEL_PATHS_MAX * MN_REGRESS_TERMS_MAX][MN_PATH_TEXT_MAX];
 	char paths[MN_MODEL_PATHS_MAX * MN_PATH_TEXT_MAX];
+	struct mn_fit_path path_stats[MN_MODEL_PATHS_MAX];
+	char stats_text[MN_MODEL_PATHS_MAX][MN_PATH_TEXT_MAX];
+	double covariance[MN_MODEL_PATHS_MAX][TRIANGLE];
 	char *board, *kernels, *backbone, *rig_model, *worst;
 	const int64_t *ids;
 	uint32_t n_ids;
@@ -309,6 +314,30 @@ static void add_terms(struct result *r, const struct mn_model *m, size_t path,
 		r->fit.condition = g->condition;
 }
 
+/* What predictions on this path are uncertain by. */
+static void add_path_stats(struct result *r, const struct mn_model *m, size_t path, size_t n,
+			   const struct mn_regress_result *g)
+{
+	uint32_t i = r->fit.n_path_stats++;
+	double *covariance = r->covariance[i];
+
+	mn_path_format(m->paths[path], r->stats_text[i]);
+	r->path_stats[i] = (struct mn_fit_path){
+		.n = (int64_t)n,
+		.sigma = g->sigma,
+		.t95 = g->t95,
+		.condition = g->condition,
+		.mape_pct = g->out_of_fold.mape_pct,
+		.within10_pct = g->out_of_fold.within10_pct,
+		.n_terms = (uint32_t)g->n_fitted,
+	};
+	for (uint32_t a = 0; a < m->path[path].n_terms; a++)
+		for (uint32_t b = 0; b <= a; b++)
+			if (g->terms[a].state == MN_REGRESS_FITTED &&
+			    g->terms[b].state == MN_REGRESS_FITTED)
+				*covariance++ = g->covariance[a][b];
+}
+
 static int is_mean(const struct mn_model *m)
 {
 	return m->n_paths == 1 && m->path[0].n_terms == 1 &&
@@ -427,6 +456,7 @@ static int new_result(struct campaign *c, const struct mn_model *m, enum mn_targ
 		.created_at = "",
 	};
 	r->fit.condition = NAN;
+	r->fit.coverage_pct = r->fit.by_size_pct = r->fit.by_channels_pct = NAN;
 	r->ids = s->ids;
 	r->n_ids = (uint32_t)s->n;
 	for (size_t i = 0; i < m->n_paths; i++) {
@@ -517,6 +547,7 @@ static int fit_path(struct campaign *c, struct result *r, const struct mn_model 
 		goto out;
 	}
 	add_terms(r, m, path, &fitted);
+	add_path_stats(r, m, path, s.n, &fitted);
 	explain_terms(r, g, p, &s, &fitted);
 	if (is_mean(m))
 		r->fit.std_pct = 100 * fitted.sigma / fitted.terms[0].value;
@@ -750,6 +781,11 @@ int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 		/* Only now the array has stopped moving. */
 		r->fit.terms = r->terms;
 		r->fit.paths = r->paths;
+		r->fit.path_stats = r->path_stats;
+		for (uint32_t j = 0; j < r->fit.n_path_stats; j++) {
+			r->path_stats[j].path = r->stats_text[j];
+			r->path_stats[j].covariance = r->covariance[j];
+		}
 		for (uint32_t j = 0; j < r->fit.n_terms; j++)
 			r->terms[j].path = r->path_text[j];
 		r->fit.detail = r->detail;

@@ -221,21 +221,45 @@ static int add_fit(const struct mn_fit *fit, void *arg)
 
 static json_t *term_json(const struct mn_fit_term *t)
 {
-	return json_pack("{s:s, s:o, s:[o,o], s:s, s:o}", "name", t->name, "value",
+	return json_pack("{s:s, s:o, s:[o,o], s:[o,o], s:s, s:o}", "name", t->name, "value",
 			 mn_json_real(t->value), "ci95", mn_json_real(t->ci95_lo),
-			 mn_json_real(t->ci95_hi), "path", t->path, "vif", mn_json_real(t->vif));
+			 mn_json_real(t->ci95_hi), "bootstrap95", mn_json_real(t->boot_lo),
+			 mn_json_real(t->boot_hi), "path", t->path, "vif", mn_json_real(t->vif));
+}
+
+/* The covariance as rows of the lower triangle. */
+static json_t *path_json(const struct mn_fit_path *p)
+{
+	json_t *rows = json_array();
+	const double *value = p->covariance;
+
+	for (uint32_t a = 0; a < p->n_terms && rows; a++) {
+		json_t *row = json_array();
+
+		for (uint32_t b = 0; b <= a; b++)
+			json_array_append_new(row, mn_json_real(*value++));
+		json_array_append_new(rows, row);
+	}
+	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "path", p->path, "n",
+			 (json_int_t)p->n, "sigma", mn_json_real(p->sigma), "t95",
+			 mn_json_real(p->t95), "condition", mn_json_real(p->condition), "mape_pct",
+			 mn_json_real(p->mape_pct), "within10_pct", mn_json_real(p->within10_pct),
+			 "covariance", rows);
 }
 
 static int add_json(const struct mn_fit *fit, void *arg)
 {
-	json_t *array = arg, *terms = json_array(), *object;
+	json_t *array = arg, *terms = json_array(), *intervals = json_array(), *object;
 	int failed = 0;
 
 	for (uint32_t i = 0; i < fit->n_terms; i++)
 		failed |= json_array_append_new(terms, term_json(&fit->terms[i]));
+	for (uint32_t i = 0; i < fit->n_path_stats; i++)
+		failed |= json_array_append_new(intervals, path_json(&fit->path_stats[i]));
 	object = json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:s, s:s,"
-		" s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:o}",
+		" s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:s, "
+		"s:i}",
 		"board", fit->board, "kind", mn_kind_name(fit->kind), "kernels", fit->kernels, "op",
 		fit->op, "model", fit->model, "target", fit->target, "unit", fit->unit, "terms",
 		terms, "n", (json_int_t)fit->n, "r2", mn_json_real(fit->r2), "mape_pct",
@@ -247,7 +271,10 @@ static int add_json(const struct mn_fit *fit, void *arg)
 		"std_pct", mn_json_real(fit->std_pct), "range_min", mn_json_real(fit->range_min),
 		"range_max", mn_json_real(fit->range_max), "n_excluded",
 		(json_int_t)fit->n_excluded, "paths", fit->paths, "condition",
-		mn_json_real(fit->condition));
+		mn_json_real(fit->condition), "intervals", intervals, "coverage_pct",
+		mn_json_real(fit->coverage_pct), "by_size_mape_pct", mn_json_real(fit->by_size_pct),
+		"by_channels_mape_pct", mn_json_real(fit->by_channels_pct), "weighting",
+		fit->weighting, "bootstrap", (int)fit->bootstrap);
 	failed |= json_array_append_new(array, object);
 	return failed ? MN_E_INVALID : 0;
 }

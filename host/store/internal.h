@@ -65,13 +65,22 @@
 		   " unit, status, detail, n, n_excluded, r2, mape_pct, within5_pct,"              \
 		   " within10_pct, worst_pct, std_pct, worst_layer, validation, rig_model,"        \
 		   " weighting, version, created_ms, range_min, range_max,"                        \
-		   " paths, condition) VALUES (?1, ?2, ?3,"                                        \
-		   " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"    \
-		   " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)")                           \
+		   " paths, condition, coverage_pct, by_size_pct, by_channels_pct, bootstrap)"     \
+		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "   \
+		   "?16, ?17, ?18, ?19,"                                                           \
+		   " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)")       \
 	X(FIT_TERM_ADD, "INSERT INTO fit_term (fit_id, position, name, value, ci95_lo, ci95_hi,"   \
-			" std_err, path, vif) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")        \
-	X(FIT_TERM_GET, "SELECT name, value, ci95_lo, ci95_hi, std_err, path, vif FROM fit_term"   \
-			" WHERE fit_id = ?1 ORDER BY position")                                    \
+			" std_err, path, vif, boot_lo, boot_hi)"                                   \
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                  \
+	X(FIT_TERM_GET, "SELECT name, value, ci95_lo, ci95_hi, std_err, path, vif, boot_lo,"       \
+			" boot_hi FROM fit_term WHERE fit_id = ?1 ORDER BY position")              \
+	X(FIT_PATH_ADD, "INSERT INTO fit_path (fit_id, path, n, sigma, t95, condition, mape_pct,"  \
+			" within10_pct) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                  \
+	X(FIT_PATH_GET, "SELECT path, n, sigma, t95, condition, mape_pct, within10_pct"            \
+			" FROM fit_path WHERE fit_id = ?1")                                        \
+	X(FIT_COVARIANCE_ADD, "INSERT INTO fit_covariance (fit_id, a, b, value)"                   \
+			      " VALUES (?1, ?2, ?3, ?4)")                                          \
+	X(FIT_COVARIANCE_GET, "SELECT a, b, value FROM fit_covariance WHERE fit_id = ?1")          \
 	X(FIT_RANGE_ADD, "INSERT INTO fit_range (fit_id, first_id, last_id) VALUES (?1, ?2, ?3)")
 
 enum mn_stmt {

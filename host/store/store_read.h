@@ -89,6 +89,24 @@ struct mn_fit_term {
 	double value, ci95_lo, ci95_hi, std_err;
 	const char *path; /* kernel path (probes/feature.h); NULL counts as "any" */
 	double vif;       /* variance inflation; NAN or 0: not known */
+	/* 2.5 and 97.5 percentile over the fit's resamples, if it has some. */
+	double boot_lo, boot_hi;
+};
+
+/*
+ * What predictions on one path are uncertain by. A new layer with the features x (of the path's
+ * terms, in their order in `terms`) lies, in 95 of 100 cases, in value +- t95 * sqrt(x' covariance
+ * x + s * s), s = sigma * value with relative weights, else sigma. mn_fit_interval() does it.
+ */
+struct mn_fit_path {
+	const char *path;
+	int64_t n; /* rows */
+	double sigma, t95;
+	double condition;              /* NAN: not known */
+	double mape_pct, within10_pct; /* of its held-out rows; NAN: not known */
+	uint32_t n_terms;
+	const double *covariance; /* lower triangle by rows, n_terms * (n_terms + 1) / 2; fit's unit
+				     squared */
 };
 
 struct mn_fit {
@@ -119,7 +137,15 @@ struct mn_fit {
 	/* Paths in the order in which a layer looks for its own, "1x1,any". "": only "any". A path
 	 * without terms was not fitted: layers on it have no cost here. */
 	const char *paths;
-	double condition;            /* largest of the paths; NAN or 0: not known */
+	double condition; /* largest of the paths; NAN or 0: not known */
+	/* One for each path that was fitted; none of a fit made before intervals were stored. */
+	const struct mn_fit_path *path_stats;
+	uint32_t n_path_stats;
+	double coverage_pct; /* held-out rows inside of their 95 % interval; NAN: not known */
+	/* MAPE when all layers of a spatial size, of a range of channels, are held out together;
+	 * NAN: not known, or there is one group only. */
+	double by_size_pct, by_channels_pct;
+	uint32_t bootstrap;          /* resamples behind boot_lo, boot_hi; 0: none */
 	double range_min, range_max; /* of ops in the rows used; of out_elements for a layer without
 					MACs */
 };
@@ -131,6 +157,14 @@ struct mn_fit {
 int mn_store_put_fit(struct mn_store *store, const struct mn_fit *fit,
 		     const int64_t *measurement_ids, uint32_t n_ids, int64_t *ret_id,
 		     struct mn_err *err);
+
+/*
+ * What a layer on `path` with the features x (one for each of the path's terms, in the order of
+ * terms) costs: value and its 95 % prediction interval, in the fit's unit; NAN for the interval if
+ * the fit has none. MN_E_NOTFOUND: the path has no terms.
+ */
+int mn_fit_interval(const struct mn_fit *fit, const char *path, const double *x, double *ret_value,
+		    double *ret_lo, double *ret_hi);
 
 struct mn_fit_filter {
 	const char *board, *kernels, *op, *model, *target, *backbone; /* NULL: any */

@@ -452,14 +452,82 @@ static int see_fit(const struct mn_fit *fit, void *arg)
 	return 0;
 }
 
+static int see_interval(const struct mn_fit *fit, void *arg)
+{
+	const double x[] = {10, 1};
+	double value, lo, hi;
+
+	(*(int *)arg)++;
+	assert_int_equal(fit->n_path_stats, 2);
+	assert_string_equal(fit->path_stats[0].path, "1x1");
+	assert_int_equal(fit->path_stats[0].n, 20);
+	assert_int_equal(fit->path_stats[0].n_terms, 2);
+	assert_near(fit->path_stats[0].covariance[1], -0.01, 0);
+	assert_near(fit->path_stats[1].covariance[0], 1, 0);
+	assert_near(fit->coverage_pct, 94, 0);
+	assert_true(isnan(fit->by_size_pct));
+	assert_int_equal(fit->bootstrap, 100);
+	assert_near(fit->terms[1].boot_hi, 5.5, 0);
+	/* 2 * 10 + 5; variance 0.04 * 100 - 2 * 0.01 * 10 + 0.25, scatter 0.1 * 25. */
+	assert_int_equal(mn_fit_interval(fit, "1x1", x, &value, &lo, &hi), 0);
+	assert_near(value, 25, 0);
+	assert_near(hi, 25 + 2 * sqrt(4 - 0.2 + 0.25 + 6.25), 1e-12);
+	assert_near(lo, 50 - hi, 1e-12);
+	assert_int_equal(mn_fit_interval(fit, "3x3", x, &value, &lo, &hi), MN_E_NOTFOUND);
+	return 0;
+}
+
+static void a_fit_keeps_what_its_intervals_need(void **state)
+{
+	struct mn_store *store = open_or_die(in_scratch("a.db"), MN_STORE_CREATE);
+	const struct mn_fit_term terms[] = {
+		{.name = "macs", .value = 2, .path = "1x1"},
+		{.name = "const", .value = 5, .path = "1x1", .boot_hi = 5.5},
+		{.name = "const", .value = 7, .path = "any"}};
+	const double covariance[] = {0.04, -0.01, 0.25}, other[] = {1};
+	const struct mn_fit_path paths[] = {
+		{.path = "1x1", .n = 20, .sigma = 0.1, .t95 = 2, .covariance = covariance},
+		{.path = "any", .n = 3, .sigma = 0.2, .t95 = 3, .covariance = other}};
+	const struct mn_fit fit = {
+		.kind = MN_KIND_VIRTUAL,
+		.board = "b",
+		.kernels = "k",
+		.op = "conv_2d",
+		.model = "features",
+		.target = "latency",
+		.unit = "ms",
+		.status = "ok",
+		.weighting = "relative",
+		.paths = "1x1,any",
+		.terms = terms,
+		.n_terms = 3,
+		.path_stats = paths,
+		.n_path_stats = 2,
+		.coverage_pct = 94,
+		.by_size_pct = NAN,
+		.bootstrap = 100,
+	};
+	int64_t id;
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(mn_store_put_fit(store, &fit, NULL, 0, &id, NULL), 0);
+	assert_int_equal(mn_store_put_fit(store, &fit, NULL, 0, &id, NULL), 0);
+	assert_int_equal(mn_store_each_fit(store, NULL, see_interval, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	mn_store_close(store);
+	assert_int_equal(sql_file(in_scratch("a.db"), "SELECT count(*) FROM fit_covariance"), 4);
+	assert_sound(in_scratch("a.db"));
+}
+
 static void a_fit_replaces_its_like(void **state)
 {
 	struct mn_store *store = open_or_die(in_scratch("a.db"), MN_STORE_CREATE);
 	struct mn_rig rig = test_rig();
 	int64_t session = put_test_session(store, &rig, NULL), ids[2], bad, id;
 	int64_t probe = put_test_probe(store, TEST_LAYER);
-	struct mn_fit_term terms[] = {{"ops", 1e-6, 9e-7, NAN, 5e-8, "any", 2},
-				      {"const", 0.5, 0.4, 0.6, 0.05, "any", 0}};
+	struct mn_fit_term terms[] = {{"ops", 1e-6, 9e-7, NAN, 5e-8, "any", 2, NAN, NAN},
+				      {"const", 0.5, 0.4, 0.6, 0.05, "any", 0, NAN, NAN}};
 	struct mn_fit fit = {
 		.kind = MN_KIND_VIRTUAL,
 		.board = "virtual-f446re",
@@ -544,6 +612,7 @@ int main(void)
 		T(values_out_of_range_are_refused),
 		T(a_group_is_all_or_nothing),
 		T(a_fit_replaces_its_like),
+		T(a_fit_keeps_what_its_intervals_need),
 		cmocka_unit_test(kinds_have_names),
 	};
 
