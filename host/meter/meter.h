@@ -25,10 +25,12 @@
  * larger than 1.5 periods are lost samples.
  */
 struct mn_meter_sample {
-	uint64_t tick;      /* device time at the end of the sample; rises strictly; unwrapped */
-	int64_t current_pA; /* may be negative: zero offsets are not cut off */
-	int32_t voltage_uV; /* measured, or the set / stated supply (caps.measures_voltage) */
-	uint8_t bits;       /* logic lines at the end of the sample, bit 0 = first marker channel */
+	uint64_t tick;       /* device time at the end of the sample; rises strictly; unwrapped */
+	int64_t current_pA;  /* may be negative: zero offsets are not cut off */
+	int64_t filtered_pA; /* after the spike filter that the maker's own software applies; where
+				there is none: current_pA */
+	int32_t voltage_uV;  /* measured, or the set / stated supply (caps.measures_voltage) */
+	uint8_t bits;    /* logic lines at the end of the sample, bit 0 = first marker channel */
 	uint8_t edge_q8; /* if bits differ from the sample before: when in this sample they changed,
 			    in 1/256 of it. 128 when the device doesn't know: half a sample each
 			    side */

@@ -56,6 +56,7 @@ static int add(struct mn_window_sum *sum, const struct mn_window_config *config,
 	sum->covered_s += dt;
 	sum->charge_C += amps * dt;
 	sum->energy_J += amps * (slot->s.voltage_uV * 1e-6) * dt;
+	sum->filtered_J += (double)slot->s.filtered_pA * 1e-12 * (slot->s.voltage_uV * 1e-6) * dt;
 	sum->received++;
 	return 1;
 }

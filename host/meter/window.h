@@ -32,6 +32,7 @@ struct mn_window_sum {
 	double covered_s;  /* that samples stand for */
 	double charge_C;
 	double energy_J;
+	double filtered_J; /* energy of filtered_pA: an extra figure, never the one that counts */
 	uint64_t received; /* samples with a weight > 0 */
 };
 

@@ -145,6 +145,7 @@ static int virtual_pump(struct mn_meter *m, int timeout_ms, struct mn_err *err)
 		box->samples[i] = (struct mn_meter_sample){
 			.tick = get(p, 8),
 			.current_pA = (int64_t)get(p + 8, 4) * 1000,
+			.filtered_pA = (int64_t)get(p + 8, 4) * 1000,
 			.voltage_uV = (int32_t)(m->config.volt_mV * 1000),
 			.bits = p[12],
 			.edge_q8 = p[13],
