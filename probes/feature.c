@@ -36,7 +36,8 @@ static uint64_t window_elements(const struct mn_layer *layer, const struct mn_la
 	return info->out_elements * window;
 }
 
-/* Taps of one dimension that lie in the input, over all outputs and window positions. */
+/* Taps of one dimension that lie in the input, over all outputs and window positions. A checked
+ * layer's in + stride + reach is below 2^31: 32-bit divisions do, and they are quicker. */
 static uint64_t taps(uint32_t in, uint32_t out, uint32_t kernel, uint32_t stride, uint32_t dilation,
 		     uint32_t before)
 {
@@ -44,28 +45,35 @@ static uint64_t taps(uint32_t in, uint32_t out, uint32_t kernel, uint32_t stride
 
 	for (uint32_t k = 0; k < kernel; k++) {
 		/* Outputs o with 0 <= o * stride + shift < in. */
-		int64_t shift = (int64_t)k * dilation - before;
-		int64_t lo = shift < 0 ? (-shift + stride - 1) / stride : 0;
-		int64_t hi = (int64_t)in - 1 - shift;
+		int32_t shift = (int32_t)(k * dilation) - (int32_t)before;
+		uint32_t lo = 0, hi;
 
-		if (hi < 0)
-			continue;
-		hi /= stride;
-		if (hi > (int64_t)out - 1)
-			hi = (int64_t)out - 1;
-		sum += hi >= lo ? (uint64_t)(hi - lo + 1) : 0;
+		if (shift >= (int32_t)in)
+			break;
+		if (shift < 0)
+			lo = stride == 1 ? (uint32_t)-shift
+					 : ((uint32_t)-shift + stride - 1) / stride;
+		hi = (uint32_t)((int32_t)in - 1 - shift);
+		if (stride != 1)
+			hi /= stride;
+		if (hi > out - 1)
+			hi = out - 1;
+		sum += hi >= lo ? hi - lo + 1 : 0;
 	}
 	return sum;
 }
 
-/* Window positions that lie in the input, over all output pixels. */
-static uint64_t inner_taps(const struct mn_layer *l, const struct mn_layer_info *info)
+/* Window positions that lie in the input, over all output pixels; counted once for a layer. */
+static uint64_t inner_taps(const struct mn_layer *l, const struct mn_layer_info *info,
+			   uint64_t *known)
 {
-	return info->out.n *
-	       taps(l->in.h, info->out.h, l->kernel_h, l->stride_h, l->dilation_h,
-		    mn_layer_pad_before(l, 0)) *
-	       taps(l->in.w, info->out.w, l->kernel_w, l->stride_w, l->dilation_w,
-		    mn_layer_pad_before(l, 1));
+	if (*known == UINT64_MAX)
+		*known = info->out.n *
+			 taps(l->in.h, info->out.h, l->kernel_h, l->stride_h, l->dilation_h,
+			      mn_layer_pad_before(l, 0)) *
+			 taps(l->in.w, info->out.w, l->kernel_w, l->stride_w, l->dilation_w,
+			      mn_layer_pad_before(l, 1));
+	return *known;
 }
 
 static uint64_t pixels(const struct mn_layer_info *info)
@@ -75,22 +83,23 @@ static uint64_t pixels(const struct mn_layer_info *info)
 
 /* Those of mn_feature_value() that look at the window of a convolution. */
 static uint64_t window_value(enum mn_feature feature, const struct mn_layer *l,
-			     const struct mn_layer_info *info)
+			     const struct mn_layer_info *info, uint64_t *known)
 {
 	uint64_t depth = (uint64_t)l->kernel_h * l->kernel_w * l->in.c;
 
 	if (feature == MN_FEATURE_INNER_MACS && l->op == MN_OP_DEPTHWISE_CONV_2D)
-		return inner_taps(l, info) * info->out.c;
+		return inner_taps(l, info, known) * info->out.c;
 	if (l->op != MN_OP_CONV_2D)
 		return 0;
 	switch (feature) {
 	case MN_FEATURE_COPY_ELEMENTS:
-		return info->im2col_elements ? inner_taps(l, info) * l->in.c : 0;
+		return info->im2col_elements ? inner_taps(l, info, known) * l->in.c : 0;
 	case MN_FEATURE_PAD_ELEMENTS:
-		return info->im2col_elements ? info->im2col_elements - inner_taps(l, info) * l->in.c
-					     : 0;
+		return info->im2col_elements
+			       ? info->im2col_elements - inner_taps(l, info, known) * l->in.c
+			       : 0;
 	case MN_FEATURE_COPY_TAPS:
-		return info->im2col_elements ? inner_taps(l, info) : 0;
+		return info->im2col_elements ? inner_taps(l, info, known) : 0;
 	case MN_FEATURE_TAIL4_MACS:
 		return info->out_elements * (depth % 4);
 	case MN_FEATURE_TAIL16_MACS:
@@ -98,14 +107,15 @@ static uint64_t window_value(enum mn_feature feature, const struct mn_layer *l,
 	case MN_FEATURE_ODD_MACS:
 		return l->out_c % 2 ? info->macs / l->out_c : 0;
 	case MN_FEATURE_INNER_MACS:
-		return inner_taps(l, info) * l->in.c * l->out_c;
+		return inner_taps(l, info, known) * l->in.c * l->out_c;
 	default:
 		return 0;
 	}
 }
 
-uint64_t mn_feature_value(enum mn_feature feature, const struct mn_layer *layer,
-			  const struct mn_layer_info *info)
+/* *known: the layer's inner_taps(), UINT64_MAX until they are counted. */
+static uint64_t value_of(enum mn_feature feature, const struct mn_layer *layer,
+			 const struct mn_layer_info *info, uint64_t *known)
 {
 	switch (feature) {
 	case MN_FEATURE_CONST:
@@ -131,11 +141,28 @@ uint64_t mn_feature_value(enum mn_feature feature, const struct mn_layer *layer,
 	case MN_FEATURE_TAIL16_MACS:
 	case MN_FEATURE_ODD_MACS:
 	case MN_FEATURE_INNER_MACS:
-		return window_value(feature, layer, info);
+		return window_value(feature, layer, info, known);
 	case MN_FEATURE_COUNT:
 		break;
 	}
 	return 0;
+}
+
+uint64_t mn_feature_value(enum mn_feature feature, const struct mn_layer *layer,
+			  const struct mn_layer_info *info)
+{
+	uint64_t known = UINT64_MAX;
+
+	return value_of(feature, layer, info, &known);
+}
+
+void mn_feature_values(const uint8_t *features, size_t n, const struct mn_layer *layer,
+		       const struct mn_layer_info *info, double *ret_values)
+{
+	uint64_t known = UINT64_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		ret_values[i] = (double)value_of((enum mn_feature)features[i], layer, info, &known);
 }
 
 enum mn_feature mn_feature_size(enum mn_op op)

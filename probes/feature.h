@@ -44,6 +44,9 @@ int mn_feature_parse(const char *name);
 /* Value for a layer that passed mn_layer_check(), which gave info. Saturates at UINT64_MAX. */
 uint64_t mn_feature_value(enum mn_feature feature, const struct mn_layer *layer,
 			  const struct mn_layer_info *info);
+/* The same for n features (enum mn_feature in a byte each) at once, which is quicker. */
+void mn_feature_values(const uint8_t *features, size_t n, const struct mn_layer *layer,
+		       const struct mn_layer_info *info, double *ret_values);
 
 /*
  * Kernel path: what decides which code of a kernel runs, as bits that all hold for a layer. A model
