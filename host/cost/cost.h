@@ -34,6 +34,20 @@ struct mn_cost_term {
 	uint8_t path; /* bits of enum mn_path: it counts for layers on this path */
 };
 
+/*
+ * What predictions on one path are uncertain by. 95 of 100 new layers with the features x, of the
+ * path's terms in their order, lie in value +- t95 * sqrt(x' covariance x + s * s), where s is
+ * sigma * value if the model's weighting is "relative", else sigma.
+ */
+struct mn_cost_spread {
+	uint8_t path;
+	int64_t n; /* layers fitted */
+	double sigma, t95;
+	uint32_t n_terms;
+	/* Lower triangle by rows, n_terms * (n_terms + 1) / 2; the model's unit squared. */
+	const double *covariance;
+};
+
 /* prediction = sum of value * feature over the terms of the layer's path, which is the first of
  * paths that contains it (feature.h). Strings belong to the table, never NULL. */
 struct mn_cost_model {
@@ -50,6 +64,9 @@ struct mn_cost_model {
 	/* A path without terms could not be fitted: the model does not cover layers on it. */
 	uint8_t paths[MN_PATHS_MAX];
 	uint32_t n_paths; /* 0 counts as one: MN_PATH_ANY */
+	/* At most one for each path; a table that was made before there were intervals has none. */
+	struct mn_cost_spread *spreads;
+	uint32_t n_spreads;
 	int64_t n, n_excluded;
 	double r2, mape_pct, within5_pct, within10_pct, worst_pct, std_pct; /* NAN: none */
 	const char *worst_layer;
@@ -88,8 +105,8 @@ struct mn_cost_table {
 	struct mn_cost_strings *strings;
 };
 
-/* Building. Every struct is copied, with its strings and terms. NULL: out of memory. The pointers
- * are valid until the next addition of the same kind. */
+/* Building. Every struct is copied, with its strings, terms and spreads. NULL: out of memory. The
+ * pointers are valid until the next addition of the same kind. */
 struct mn_cost_table *mn_cost_table_new(const char *generator);
 struct mn_cost_rig *mn_cost_add_rig(struct mn_cost_table *table, const struct mn_cost_rig *rig);
 /* Clock, image and cycle model of a rig, once they are known. MN_E_NOMEM. */
@@ -116,6 +133,15 @@ int mn_cost_write_json(const struct mn_cost_table *table, FILE *f, struct mn_err
 /* The rig of that board; kernels NULL: the first that there is. NULL if there is none. */
 const struct mn_cost_rig *mn_cost_find_rig(const struct mn_cost_table *table, const char *board,
 					   const char *kernels, int cold);
+
+/*
+ * The model for an op and the kernel path with these bits (mn_path_of()), and which of its paths
+ * that is: ret_path. name NULL: the preferred one, or, where that does not cover the path, the next
+ * best that does. NULL if there is none.
+ */
+const struct mn_cost_model *mn_cost_find_model(const struct mn_cost_rig *rig,
+					       enum mn_cost_quantity quantity, const char *op,
+					       const char *name, unsigned bits, uint8_t *ret_path);
 
 struct mn_cost_value {
 	double value;

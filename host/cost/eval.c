@@ -24,9 +24,9 @@ static int better(const struct mn_cost_model *a, const struct mn_cost_model *b)
 	return a->mape_pct < b->mape_pct;
 }
 
-static const struct mn_cost_model *find_model(const struct mn_cost_rig *rig,
-					      enum mn_cost_quantity quantity, const char *op,
-					      const char *model, unsigned bits)
+const struct mn_cost_model *mn_cost_find_model(const struct mn_cost_rig *rig,
+					       enum mn_cost_quantity quantity, const char *op,
+					       const char *name, unsigned bits, uint8_t *ret_path)
 {
 	const struct mn_cost_model *best = NULL;
 
@@ -34,10 +34,11 @@ static const struct mn_cost_model *find_model(const struct mn_cost_rig *rig,
 		const struct mn_cost_model *m = &rig->models[i];
 
 		if (m->predicts == quantity && !strcmp(m->op, op) &&
-		    (!model || !strcmp(m->model, model)) && path_of(m, bits) >= 0 &&
-		    better(m, best))
+		    (!name || !strcmp(m->model, name)) && path_of(m, bits) >= 0 && better(m, best))
 			best = m;
 	}
+	if (best)
+		*ret_path = (uint8_t)path_of(best, bits);
 	return best;
 }
 
@@ -49,6 +50,7 @@ int mn_cost_layer(const struct mn_cost_rig *rig, enum mn_cost_quantity quantity,
 	const char *why = NULL;
 	char path[MN_PATH_TEXT_MAX];
 	unsigned bits;
+	uint8_t on = 0;
 	double size;
 	int rc = mn_layer_check(layer, &info, &why);
 
@@ -56,7 +58,8 @@ int mn_cost_layer(const struct mn_cost_rig *rig, enum mn_cost_quantity quantity,
 		return mn_err_set(err, rc, "%s: %s", mn_op_name((enum mn_op)layer->op),
 				  why ? why : mn_err_text(rc));
 	bits = mn_path_of(layer);
-	out.model = find_model(rig, quantity, mn_op_name((enum mn_op)layer->op), model, bits);
+	out.model = mn_cost_find_model(rig, quantity, mn_op_name((enum mn_op)layer->op), model,
+				       bits, &on);
 	if (!out.model)
 		return mn_err_set(
 			err, MN_E_NOTFOUND,
@@ -66,7 +69,7 @@ int mn_cost_layer(const struct mn_cost_rig *rig, enum mn_cost_quantity quantity,
 			mn_cost_quantity_name(quantity), mn_op_name((enum mn_op)layer->op),
 			mn_path_format(bits, path));
 	for (uint32_t j = 0; j < out.model->n_terms; j++)
-		if (out.model->terms[j].path == path_of(out.model, bits))
+		if (out.model->terms[j].path == on)
 			out.value +=
 				out.model->terms[j].value *
 				(double)mn_feature_value(out.model->terms[j].feature, layer, &info);

@@ -48,27 +48,42 @@ static json_t *write_term(const struct mn_cost_model *m, const struct mn_cost_te
 			 mn_path_format(t->path, path));
 }
 
+static json_t *write_spread(const struct mn_cost_spread *s, int *failed)
+{
+	json_t *covariance = json_array();
+	char path[MN_PATH_TEXT_MAX];
+
+	for (uint32_t i = 0; i < s->n_terms * (s->n_terms + 1) / 2; i++)
+		append(covariance, real(s->covariance[i]), failed);
+	return json_pack("{s:s, s:I, s:o, s:o, s:o}", "path", mn_path_format(s->path, path), "n",
+			 (json_int_t)s->n, "sigma", real(s->sigma), "t95", real(s->t95),
+			 "covariance", covariance);
+}
+
 static json_t *write_model(const struct mn_cost_model *m, int *failed)
 {
-	json_t *terms = json_array(), *paths = json_array();
+	json_t *terms = json_array(), *paths = json_array(), *spreads = json_array();
 	char path[MN_PATH_TEXT_MAX];
 
 	for (uint32_t i = 0; i < m->n_paths; i++)
 		append(paths, json_string(mn_path_format(m->paths[i], path)), failed);
 	for (uint32_t i = 0; i < m->n_terms; i++)
 		append(terms, write_term(m, &m->terms[i]), failed);
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:b, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:s, "
-		"s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:o}",
-		"op", m->op, "backbone", m->backbone, "predicts",
-		mn_cost_quantity_name(m->predicts), "model", m->model, "preferred", m->preferred,
-		"terms", terms, "n", (json_int_t)m->n, "n_excluded", (json_int_t)m->n_excluded,
-		"r2", real(m->r2), "mape_pct", real(m->mape_pct), "within5_pct",
-		real(m->within5_pct), "within10_pct", real(m->within10_pct), "worst_pct",
-		real(m->worst_pct), "worst_layer", m->worst_layer, "std_pct", real(m->std_pct),
-		"validation", m->validation, "weighting", m->weighting, "range_feature",
-		mn_feature_name(m->range_feature), "range_min", real(m->range_min), "range_max",
-		real(m->range_max), "fitted_at", m->fitted_at, "detail", m->detail, "paths", paths);
+	for (uint32_t i = 0; i < m->n_spreads; i++)
+		append(spreads, write_spread(&m->spreads[i], failed), failed);
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:s, "
+			 "s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:o, s:o}",
+			 "op", m->op, "backbone", m->backbone, "predicts",
+			 mn_cost_quantity_name(m->predicts), "model", m->model, "preferred",
+			 m->preferred, "terms", terms, "n", (json_int_t)m->n, "n_excluded",
+			 (json_int_t)m->n_excluded, "r2", real(m->r2), "mape_pct",
+			 real(m->mape_pct), "within5_pct", real(m->within5_pct), "within10_pct",
+			 real(m->within10_pct), "worst_pct", real(m->worst_pct), "worst_layer",
+			 m->worst_layer, "std_pct", real(m->std_pct), "validation", m->validation,
+			 "weighting", m->weighting, "range_feature",
+			 mn_feature_name(m->range_feature), "range_min", real(m->range_min),
+			 "range_max", real(m->range_max), "fitted_at", m->fitted_at, "detail",
+			 m->detail, "paths", paths, "spreads", spreads);
 }
 
 static json_t *write_measured(const struct mn_cost_measured *m, int *failed)
@@ -267,11 +282,67 @@ static int read_term(const json_t *o, struct mn_cost_term *t, struct mn_err *err
 	return 0;
 }
 
+static int count_terms(const struct mn_cost_model *m, uint8_t path)
+{
+	int n = 0;
+
+	for (uint32_t i = 0; i < m->n_terms; i++)
+		n += m->terms[i].path == path;
+	return n;
+}
+
+static int read_spread(const json_t *o, struct mn_cost_model *m, struct mn_cost_spread *s,
+		       double *covariance, struct mn_err *err)
+{
+	const json_t *array;
+	size_t n;
+	int rc;
+
+	if ((rc = get_path(json_object_get(o, "path"), &s->path, err)) ||
+	    (rc = get_integer(o, "n", &s->n, err)) || (rc = get_real(o, "sigma", &s->sigma, err)) ||
+	    (rc = get_real(o, "t95", &s->t95, err)) ||
+	    (rc = get_array(o, "covariance", &array, err)))
+		return rc;
+	s->n_terms = (uint32_t)count_terms(m, s->path);
+	n = json_array_size(array);
+	if (s->n_terms > MN_FEATURE_COUNT || n != (size_t)s->n_terms * (s->n_terms + 1) / 2)
+		return invalid(err, "covariance", "has not a triangle of its path's terms");
+	for (size_t i = 0; i < n; i++) {
+		const json_t *v = json_array_get(array, i);
+
+		if (!json_is_number(v))
+			return invalid(err, "covariance", "has something that is not a number");
+		covariance[i] = json_number_value(v);
+	}
+	s->covariance = covariance;
+	return 0;
+}
+
+enum { TRIANGLE_MAX = MN_FEATURE_COUNT * (MN_FEATURE_COUNT + 1) / 2 };
+
+/* After the terms. Not there: none. */
+static int read_spreads(const json_t *o, struct mn_cost_model *m, double (*space)[TRIANGLE_MAX],
+			struct mn_err *err)
+{
+	const json_t *array = json_object_get(o, "spreads");
+	int rc = 0;
+
+	if (array && !json_is_array(array))
+		return invalid(err, "spreads", "is not an array");
+	if (json_array_size(array) > MN_PATHS_MAX)
+		return invalid(err, "spreads", "has too many paths");
+	for (size_t i = 0; i < json_array_size(array) && !rc; i++, m->n_spreads++)
+		rc = read_spread(json_array_get(array, i), m, &m->spreads[i], space[i], err);
+	return rc;
+}
+
 static int read_model(struct mn_cost_table *table, struct mn_cost_rig *rig, const json_t *o,
 		      struct mn_err *err)
 {
 	struct mn_cost_term terms[MN_PATHS_MAX * MN_FEATURE_COUNT] = {0};
-	struct mn_cost_model m = {.terms = terms};
+	struct mn_cost_spread spreads[MN_PATHS_MAX] = {0};
+	double covariance[MN_PATHS_MAX][TRIANGLE_MAX];
+	struct mn_cost_model m = {.terms = terms, .spreads = spreads};
 	const char *predicts = NULL;
 	const json_t *array;
 	int rc, quantity;
@@ -310,6 +381,9 @@ static int read_model(struct mn_cost_table *table, struct mn_cost_rig *rig, cons
 		if (rc)
 			return rc;
 	}
+	rc = read_spreads(o, &m, covariance, err);
+	if (rc)
+		return rc;
 	if (!mn_cost_add_model(table, rig, &m))
 		return mn_err_set(err, MN_E_NOMEM, "out of memory");
 	return 0;

@@ -73,13 +73,21 @@ struct mn_cost_table *mn_cost_table_new(const char *generator)
 	return table;
 }
 
+static void free_model(struct mn_cost_model *m)
+{
+	for (uint32_t i = 0; i < m->n_spreads; i++)
+		free((double *)(uintptr_t)m->spreads[i].covariance);
+	free(m->spreads);
+	free(m->terms);
+}
+
 void mn_cost_table_free(struct mn_cost_table *table)
 {
 	if (!table)
 		return;
 	for (size_t i = 0; i < table->n_rigs; i++) {
 		for (size_t j = 0; j < table->rigs[i].n_models; j++)
-			free(table->rigs[i].models[j].terms);
+			free_model(&table->rigs[i].models[j]);
 		free(table->rigs[i].models);
 		free(table->rigs[i].measured);
 	}
@@ -131,6 +139,31 @@ int mn_cost_set_provenance(struct mn_cost_table *table, struct mn_cost_rig *rig,
 	return 0;
 }
 
+/* Into a model that has none. */
+static int copy_spreads(struct mn_cost_model *m, const struct mn_cost_model *from)
+{
+	if (!from->n_spreads)
+		return 0;
+	m->spreads = calloc(from->n_spreads, sizeof(*m->spreads));
+	if (!m->spreads)
+		return MN_E_NOMEM;
+	for (; m->n_spreads < from->n_spreads; m->n_spreads++) {
+		struct mn_cost_spread *s = &m->spreads[m->n_spreads];
+		size_t n;
+		double *covariance;
+
+		*s = from->spreads[m->n_spreads];
+		n = (size_t)s->n_terms * (s->n_terms + 1) / 2;
+		covariance = calloc(n ? n : 1, sizeof(*covariance));
+		if (!covariance)
+			return MN_E_NOMEM;
+		if (n)
+			memcpy(covariance, s->covariance, n * sizeof(*covariance));
+		s->covariance = covariance;
+	}
+	return 0;
+}
+
 struct mn_cost_model *mn_cost_add_model(struct mn_cost_table *table, struct mn_cost_rig *rig,
 					const struct mn_cost_model *model)
 {
@@ -145,11 +178,17 @@ struct mn_cost_model *mn_cost_add_model(struct mn_cost_table *table, struct mn_c
 	    keep(table, &m->weighting) || keep(table, &m->validation) ||
 	    keep(table, &m->fitted_at) || keep(table, &m->detail) || keep(table, &m->worst_layer))
 		return NULL;
+	m->spreads = NULL;
+	m->n_spreads = 0;
 	m->terms = calloc(m->n_terms ? m->n_terms : 1, sizeof(*m->terms));
 	if (!m->terms)
 		return NULL;
 	if (m->n_terms)
 		memcpy(m->terms, model->terms, m->n_terms * sizeof(*m->terms));
+	if (copy_spreads(m, model)) {
+		free_model(m);
+		return NULL;
+	}
 	rig->n_models++;
 	return m;
 }

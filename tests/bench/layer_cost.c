@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cost.layers: layers that libmnchar prices in a second on one core, interval included, against
+ * only checking the same layers (mn_layer_check(), which any answer must begin with), in turn, the
+ * best of five each. One JSON line.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../unit/cost_util.h"
+#include "layer.h"
+#include "predictor.h"
+
+enum { LAYERS = 4096, ROUNDS = 64, TIMES = 5 };
+
+static struct mnchar_layer layers[LAYERS];
+static struct mn_layer inner[LAYERS];
+
+/* Of this thread: other processes on the machine do not count. */
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int main(void)
+{
+	struct mnchar_table *table = open_made_up_table();
+	struct mnchar_predictor *p = NULL;
+	double best = 0, best_check = 0, sum = 0;
+	uint64_t seed = 7, macs = 0;
+
+	if (mnchar_predictor_new(table, 0, MNCHAR_LATENCY_MS, NULL, &p, NULL))
+		return 1;
+	for (int i = 0; i < LAYERS;) {
+		struct mnchar_cost cost = {.size = sizeof(cost)};
+
+		random_layer(&seed, &layers[i]);
+		if (!mnchar_layer_cost(p, &layers[i], &cost, NULL) &&
+		    !mn_layer_import(&layers[i], &inner[i], NULL))
+			i++;
+	}
+	for (int time = 0; time < TIMES; time++) {
+		double start = now_s(), rate;
+
+		for (int i = 0; i < LAYERS * ROUNDS; i++) {
+			struct mnchar_cost cost = {.size = sizeof(cost)};
+
+			mnchar_layer_cost(p, &layers[i % LAYERS], &cost, NULL);
+			sum += cost.hi;
+		}
+		rate = LAYERS * ROUNDS / (now_s() - start);
+		best = rate > best ? rate : best;
+		start = now_s();
+		for (int i = 0; i < LAYERS * ROUNDS; i++) {
+			struct mn_layer_info info = {0};
+
+			mn_layer_check(&inner[i % LAYERS], &info, NULL);
+			macs += info.macs;
+		}
+		rate = LAYERS * ROUNDS / (now_s() - start);
+		best_check = rate > best_check ? rate : best_check;
+	}
+	mnchar_predictor_free(p);
+	mnchar_table_free(table);
+	printf("{\"name\": \"cost.layers\", \"value\": %.0f, \"unit\": \"layers/s\", "
+	       "\"reference\": %.0f, \"ratio\": %.3f, \"reference_is\": \"layers checked/s\"}\n",
+	       best, best_check, best / best_check);
+	return !(sum > 0 && macs > 0);
+}
