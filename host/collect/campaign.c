@@ -77,7 +77,7 @@ static void list_sets(const struct mn_msg_hello *hello, struct sets *sets)
 	}
 }
 
-/* Does a kernels id ("mnchar/1/dsp") answer to that name: itself, its library, its variant, "all",
+/* Does a kernels id ("mnchar/2/dsp") answer to that name: itself, its library, its variant, "all",
  * or "" for the first? */
 static int is_wanted(const char *wanted, const char *id, uint8_t index)
 {

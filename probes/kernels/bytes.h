@@ -19,23 +19,8 @@
 #define MN_AS_WRITTEN
 #endif
 
-static inline MN_AS_WRITTEN void mn_copy(int8_t *dst, const int8_t *src, size_t n)
-{
-	for (; n >= 32; n -= 32, src += 32, dst += 32)
-		for (int i = 0; i < 32; i += 16) {
-			uint32_t a = mn_load4(src + i), b = mn_load4(src + i + 4);
-			uint32_t c = mn_load4(src + i + 8), d = mn_load4(src + i + 12);
-
-			mn_store4(dst + i, a);
-			mn_store4(dst + i + 4, b);
-			mn_store4(dst + i + 8, c);
-			mn_store4(dst + i + 12, d);
-		}
-	for (; n >= 4; n -= 4, src += 4, dst += 4)
-		mn_store4(dst, mn_load4(src));
-	for (; n; n--)
-		*dst++ = *src++;
-}
+/* The ranges do not overlap. */
+void mn_copy(int8_t *dst, const int8_t *src, size_t n);
 
 static inline MN_AS_WRITTEN void mn_fill(int8_t *dst, int32_t value, size_t n)
 {

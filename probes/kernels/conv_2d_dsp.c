@@ -62,6 +62,12 @@ static const int8_t *input_at(const struct mn_layer *l, const struct window *w, 
 	return w->image + ((size_t)y * l->in.w + (size_t)x) * l->in.c;
 }
 
+/* `taps` contiguous bytes as column j. Not inline: it is long, and used in four places. */
+MN_NOINLINE void widen(const struct conv *c, uint32_t j, const int8_t *src, uint32_t offset)
+{
+	mn_widen_all(c->columns, c->group, j, src, c->taps, offset);
+}
+
 /* In channels divisible by 4: tap by tap, widened straight from the input. */
 static void gather_groups(const struct conv *c, uint32_t j, const struct window *w)
 {
@@ -126,7 +132,7 @@ static void gather_patch(const struct conv *c, uint32_t j, const struct window *
 			}
 		}
 	}
-	mn_widen_all(c->columns, c->group, j, c->patch, c->taps, c->offset);
+	widen(c, j, c->patch, c->offset);
 }
 
 MN_NOINLINE void gather(const struct conv *c, uint32_t j, const struct window *w)
@@ -135,8 +141,7 @@ MN_NOINLINE void gather(const struct conv *c, uint32_t j, const struct window *w
 	const uint32_t row = l->kernel_w * l->in.c;
 
 	if (l->kernel_h == 1 && (l->kernel_w == 1 || (l->dilation_w == 1 && is_inside(l, w)))) {
-		mn_widen_all(c->columns, c->group, j, input_at(l, w, w->y, w->x), c->taps,
-			     c->offset);
+		widen(c, j, input_at(l, w, w->y, w->x), c->offset);
 	} else if (row % 4 == 0 && l->dilation_w == 1 && is_inside(l, w)) {
 		uint32_t *dst = c->columns + j;
 
@@ -207,6 +212,43 @@ MN_NOINLINE void multiply_one(const struct conv *c, int8_t *out)
 					   ch->shift, c->args->quant);
 }
 
+/*
+ * 1x1 with two output channels: too few to widen inputs for. The weights, widened once, are the two
+ * columns and the inputs of two pixels take the place of the weights. The zero point goes into the
+ * bias.
+ */
+MN_NOINLINE void multiply_pixels(const struct conv *c, uint32_t pixels)
+{
+	const struct mn_kernel_args *a = c->args;
+	const struct mn_channel *ch = c->channels;
+	const uint32_t taps = c->taps;
+	const int32_t in_zp = a->quant->in_zp, zp = a->quant->out_zp;
+	const int8_t *x = a->in, *w = a->weights;
+	int32_t bias[2] = {ch[0].bias, ch[1].bias};
+	int8_t *out = a->out;
+
+#pragma GCC unroll 1
+	for (uint32_t i = 0; i < taps; i++) {
+		bias[0] = mn_add32(bias[0], -in_zp * w[i]);
+		bias[1] = mn_add32(bias[1], -in_zp * w[taps + i]);
+	}
+	widen(c, 0, w, 0);
+	widen(c, 1, w + taps, 0);
+	for (; pixels >= 2; pixels -= 2, out += 4) {
+		int32_t acc[4] = {bias[0], bias[1], bias[0], bias[1]};
+
+		x = mn_dot_2x2(acc, x, taps, c->columns);
+		mn_rescale_two(&acc[0], &acc[2], ch[0].mult, ch[0].shift, zp);
+		mn_rescale_two(&acc[1], &acc[3], ch[1].mult, ch[1].shift, zp);
+		mn_store4(out, mn_pack4(acc[0], acc[1], acc[2], acc[3], c->limits));
+	}
+	if (pixels) {
+		mn_dot_1x2(bias, x, taps, c->columns);
+		for (int i = 0; i < 2; i++)
+			out[i] = mn_requantise_dsp(bias[i], ch[i].mult, ch[i].shift, a->quant);
+	}
+}
+
 int mn_conv_2d_dsp(const struct mn_kernel_args *a)
 {
 	const struct mn_layer *l = a->layer;
@@ -235,6 +277,10 @@ int mn_conv_2d_dsp(const struct mn_kernel_args *a)
 	if (l->kernel_h == 1 && l->kernel_w == 1 && l->stride_h == 1 && l->stride_w == 1) {
 		const int8_t *x = a->in;
 
+		if (out.c == 2) {
+			multiply_pixels(&c, pixels);
+			return 0;
+		}
 		for (; pixels >= 2; pixels -= 2, x += 2 * (size_t)taps, dst += 2 * (size_t)out.c) {
 			mn_widen_all(c.columns, MN_GROUP_2, 0, x, taps, c.offset);
 			mn_widen_all(c.columns, MN_GROUP_2, 1, x + taps, taps, c.offset);

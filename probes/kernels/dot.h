@@ -313,4 +313,48 @@ MN_INLINE int32_t mn_dot_1x1(int32_t acc, const int8_t *w, uint32_t taps, const 
 	return acc;
 }
 
+/*
+ * Straight from bytes: inputs widen on the way, which pays for one or two channels. a[channel] +=
+ * weights of two channels, `taps` bytes apart, by `taps` inputs. offset is -zero point, twice.
+ */
+MN_INLINE void mn_dot_2_bytes(int32_t a[2], const int8_t *w, const int8_t *x, uint32_t taps,
+			      uint32_t offset)
+{
+	int32_t a0 = a[0], a1 = a[1];
+
+#pragma GCC unroll 2
+	for (uint32_t i = taps / 4; i; i--, w += 4, x += 4) {
+		uint32_t v0 = mn_load4(w), v1 = mn_load4(w + taps), u = mn_load4(x);
+		uint32_t even = mn_add_even(offset, u), odd = mn_add_odd(offset, u);
+
+		a0 = mn_smlad(mn_even(v0), even, a0);
+		a1 = mn_smlad(mn_even(v1), even, a1);
+		a0 = mn_smlad(mn_odd(v0), odd, a0);
+		a1 = mn_smlad(mn_odd(v1), odd, a1);
+	}
+	for (uint32_t left = taps % 4; left; left--, w++, x++) {
+		uint32_t v = (uint32_t)(*x + mn_lo16(offset));
+
+		a0 = mn_smlabb((uint32_t)w[0], v, a0);
+		a1 = mn_smlabb((uint32_t)w[taps], v, a1);
+	}
+	a[0] = a0;
+	a[1] = a1;
+}
+
+MN_INLINE int32_t mn_dot_1_bytes(int32_t acc, const int8_t *w, const int8_t *x, uint32_t taps,
+				 uint32_t offset)
+{
+#pragma GCC unroll 2
+	for (uint32_t i = taps / 4; i; i--, w += 4, x += 4) {
+		uint32_t v = mn_load4(w), u = mn_load4(x);
+
+		acc = mn_smlad(mn_even(v), mn_add_even(offset, u), acc);
+		acc = mn_smlad(mn_odd(v), mn_add_odd(offset, u), acc);
+	}
+	for (uint32_t left = taps % 4; left; left--)
+		acc = mn_smlabb((uint32_t)*w++, (uint32_t)(*x++ + mn_lo16(offset)), acc);
+	return acc;
+}
+
 #endif

@@ -4,10 +4,11 @@
 
 uint32_t mn_fully_connected_dsp_scratch(const struct mn_layer *l)
 {
-	return mn_column_bytes(l->in.c, MN_GROUP_1);
+	return l->out_c < 4 ? 0 : mn_column_bytes(l->in.c, MN_GROUP_1);
 }
 
-/* A row of inputs is widened once; four outputs then share each load of it. */
+/* A row of inputs is widened once; four outputs then share each load of it. Those left over, up to
+ * three, take the bytes as they are. */
 int mn_fully_connected_dsp(const struct mn_kernel_args *a)
 {
 	const struct mn_quant *q = a->quant;
@@ -17,6 +18,7 @@ int mn_fully_connected_dsp(const struct mn_kernel_args *a)
 	const int32_t *const mult = q->mult ? q->mult : &q->out_mult;
 	const int32_t *const shift = q->mult ? q->shift : &q->out_shift;
 	const uint32_t step = q->mult ? 1 : 0;
+	const uint32_t offset = mn_twice16(-q->in_zp);
 	const struct mn_limits limits = mn_limits_of(q);
 	const int32_t zp = q->out_zp;
 	const int8_t *x = a->in;
@@ -26,7 +28,8 @@ int mn_fully_connected_dsp(const struct mn_kernel_args *a)
 		const int8_t *w = a->weights;
 		uint32_t oc = 0;
 
-		mn_widen_all(a->scratch, MN_GROUP_1, 0, x, taps, mn_twice16(-q->in_zp));
+		if (out_c >= 4)
+			mn_widen_all(a->scratch, MN_GROUP_1, 0, x, taps, offset);
 		for (; oc + 4 <= out_c; oc += 4, w += 4 * (size_t)taps) {
 			int32_t acc[4] = {0, 0, 0, 0};
 
@@ -39,9 +42,22 @@ int mn_fully_connected_dsp(const struct mn_kernel_args *a)
 							shift[(oc + i) * step], zp);
 			mn_store4(dst + oc, mn_pack4(acc[0], acc[1], acc[2], acc[3], limits));
 		}
-		for (; oc < out_c; oc++, w += taps) {
-			int32_t acc = mn_dot_1x1(a->bias ? a->bias[oc] : 0, w, taps, a->scratch);
+		for (; oc + 2 <= out_c; oc += 2, w += 2 * (size_t)taps) {
+			int32_t acc[2] = {0, 0};
 
+			if (a->bias) {
+				acc[0] = a->bias[oc];
+				acc[1] = a->bias[oc + 1];
+			}
+			mn_dot_2_bytes(acc, w, x, taps, offset);
+			for (uint32_t i = 0; i < 2; i++)
+				dst[oc + i] = mn_requantise_dsp(acc[i], mult[(oc + i) * step],
+								shift[(oc + i) * step], q);
+		}
+		if (oc < out_c) {
+			int32_t acc = a->bias ? a->bias[oc] : 0;
+
+			acc = mn_dot_1_bytes(acc, w, x, taps, offset);
 			dst[oc] = mn_requantise_dsp(acc, mult[oc * step], shift[oc * step], q);
 		}
 	}

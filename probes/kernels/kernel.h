@@ -65,7 +65,7 @@ struct mn_kernel {
 };
 
 struct mn_kernel_set {
-	/* library/version/variant, for example "mnchar/1/dsp": the kernels id that travels with
+	/* library/version/variant, for example "mnchar/2/dsp": the kernels id that travels with
 	 * each result. */
 	const char *id;
 	const struct mn_kernel *kernels; /* one per op, n_kernels of them */

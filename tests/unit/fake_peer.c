@@ -53,7 +53,7 @@ void fake_peer_init(struct fake_peer *f)
 		.batch_bytes = 8192,
 		.result_bytes = 8192,
 		.reps_max = 64,
-		.kernels = "mnchar/1/dsp;mnchar/1/ref",
+		.kernels = "mnchar/2/dsp;mnchar/2/ref",
 		.compiler = "gcc",
 		.flags = "-O2",
 		.image = "0123456789abcdef",

@@ -289,7 +289,7 @@ static void boards_that_are_refused(void **state)
 		{"version=1", 1},
 		{"proto=9", 1},
 		{"kernels=other/2/dsp", 1},  /* kernels that this host does not know */
-		{"kernels=mnchar/1/ref", 1}, /* no dsp, which the sweep asks for */
+		{"kernels=mnchar/2/ref", 1}, /* no dsp, which the sweep asks for */
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -169,7 +169,7 @@ static void plan_is_for_the_library(void **state)
 	struct mn_kernel_set plan = {0};
 
 	(void)state;
-	assert_int_equal(mn_cmsis_nn_plan("mnchar/1/dsp", &plan), MN_E_NOTFOUND);
+	assert_int_equal(mn_cmsis_nn_plan("mnchar/2/dsp", &plan), MN_E_NOTFOUND);
 	assert_int_equal(mn_cmsis_nn_plan("cmsis-nnx/1/c", &plan), MN_E_NOTFOUND);
 	assert_int_equal(mn_cmsis_nn_plan("cmsis-nn", &plan), MN_E_NOTFOUND);
 	assert_null(plan.id);

@@ -268,7 +268,7 @@ static void test_spread(void **state)
 
 		assert_int_equal(mn_program_single(&layer, 0, &step, &program), 0);
 		assert_int_equal(mn_exec_bind(&exec, &program, &m->mem,
-					      mn_kernel_set_find("mnchar/1/ref"), 7, NULL),
+					      mn_kernel_set_find("mnchar/2/ref"), 7, NULL),
 				 0);
 		mn_exec_fill(&exec);
 		assert_int_equal(mn_exec_run(&exec), 0);

@@ -256,7 +256,7 @@ static void maybe_extreme(struct random *r, void *p, uint32_t bytes)
 
 static void run_layer(struct random *r, const struct mn_layer *l, uint32_t seed)
 {
-	static const char *const ids[] = {"mnchar/1/ref", "mnchar/1/dsp"};
+	static const char *const ids[] = {"mnchar/2/ref", "mnchar/2/dsp"};
 	char text[MN_LAYER_TEXT_MAX];
 	struct mn_layer_info info;
 	struct mn_quant q;
@@ -452,8 +452,8 @@ static void test_sets(void **state)
 {
 	(void)state;
 	assert_true(mn_kernel_sets_count() >= 2); /* a third library may follow */
-	assert_string_equal(mn_kernel_sets[0]->id, "mnchar/1/dsp");
-	assert_ptr_equal(mn_kernel_set_find("mnchar/1/ref"), mn_kernel_sets[1]);
+	assert_string_equal(mn_kernel_sets[0]->id, "mnchar/2/dsp");
+	assert_ptr_equal(mn_kernel_set_find("mnchar/2/ref"), mn_kernel_sets[1]);
 	assert_null(mn_kernel_set_find("mnchar/0/ref"));
 	for (uint32_t i = 0; i < mn_kernel_sets_count(); i++) {
 		for (int op = 0; op < MN_OP_COUNT; op++) {
@@ -484,6 +484,8 @@ static void test_scratch(void **state)
 	assert_int_equal(dsp_scratch("conv_2d in=1x8x8x3 out_c=8 kernel=3x3"), 12 * 8 + 5 * 27);
 	assert_int_equal(dsp_scratch("conv_2d in=1x8x8x3 out_c=8 kernel=1x1"), 12 * 8 + 4 * 3);
 	assert_int_equal(dsp_scratch("fully_connected in=1x1x1x37 out_c=8"), 2 * 37);
+	/* Less than four outputs take their inputs as they are. */
+	assert_int_equal(dsp_scratch("fully_connected in=1x1x1x37 out_c=3"), 0);
 	assert_int_equal(dsp_scratch("softmax in=1x1x1x10"), 40);
 	assert_int_equal(dsp_scratch("depthwise_conv_2d in=1x8x8x16 kernel=3x3"), 12 * 16);
 	/* The largest that the check lets pass does not wrap. */
