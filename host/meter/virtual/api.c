@@ -83,9 +83,9 @@ static int wait_bytes(struct box *box, int timeout_ms, struct mn_err *err)
 }
 
 /* 1 when it is there, 0 when not yet. */
-static int read_some(struct box *box, size_t upto, struct mn_err *err)
+static int read_some(struct box *box, size_t most, struct mn_err *err)
 {
-	ssize_t n = read(box->fd, box->bytes + box->used, upto - box->used);
+	ssize_t n = read(box->fd, box->bytes + box->used, most - box->used);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
