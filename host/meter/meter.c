@@ -8,12 +8,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "ppk2/ppk2.h"
 #include "virtual/virtual.h"
 
 /* How long a stop() may take at most, when the device is silent. */
 #define PUMP_MS 100
 
 const struct mn_meter_ops *const mn_meter_drivers[] = {
+	&mn_meter_ppk2,
 	&mn_meter_virtual,
 	NULL,
 };

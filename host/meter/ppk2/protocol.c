@@ -120,6 +120,8 @@ int mn_ppk2_metadata_parse(const void *bytes, size_t n, struct mn_ppk2_calibrati
 	struct mn_ppk2_calibration cal;
 	unsigned shunts = 0;
 
+	if (!n)
+		return MN_E_AGAIN;
 	/* The end must stand on a line of its own: "END" may be among leftover samples. */
 	for (const char *p = text; (p = memmem(p, n - (size_t)(p - text), "\nEND", 4)); p++) {
 		start = find_last(text, (size_t)(p - text), "Calibrated:");
