@@ -35,6 +35,7 @@
 	X(plot, "draw latency against ops")                                                        \
 	X(inspect, "print the layers of a model")                                                  \
 	X(memory, "say what a model takes of a board's SRAM and flash")                            \
+	X(predict, "predict what a model costs on a board")                                        \
 	X(completion, "print a completion script for the shell")
 
 /* Exit codes are an interface: scripts rely on them. Append only. */

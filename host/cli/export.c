@@ -16,7 +16,7 @@ struct options {
 	int csv;
 };
 
-enum { KEY_KIND = 256 };
+enum { KEY_KIND = 256, KEY_MODELS_ONLY };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -46,6 +46,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o':
 		my->out = arg;
 		return 0;
+	case KEY_MODELS_ONLY:
+		my->filter.models_only = 1;
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is not an option", arg);
 		return 0;
@@ -60,6 +63,8 @@ static const struct argp_option options[] = {
 	{"board", 'b', "BOARD", 0, "Only this board", 0},
 	{"kernels", 'k', "NAME", 0, "Only this kernel set", 0},
 	{"kind", KEY_KIND, "KIND", 0, "Only measured, virtual or published", 0},
+	{"models-only", KEY_MODELS_ONLY, NULL, 0,
+	 "Without the measured layers: what libmnchar and predict need, and smaller", 0},
 	{0},
 };
 static const struct argp_child children[] = {{&mn_argp_db, 0, NULL, 0}, {0}};

@@ -128,6 +128,10 @@ void mn_cost_table_free(struct mn_cost_table *table);
 int mn_cost_load(const char *path, struct mn_cost_table **ret_table, struct mn_err *err);
 int mn_cost_read_json(const char *text, size_t len, struct mn_cost_table **ret_table,
 		      struct mn_err *err);
+/* The same without what was measured: the reader passes over it, which is most of a table. */
+int mn_cost_load_models(const char *path, struct mn_cost_table **ret_table, struct mn_err *err);
+int mn_cost_read_models(const char *text, size_t len, struct mn_cost_table **ret_table,
+			struct mn_err *err);
 int mn_cost_write_json(const struct mn_cost_table *table, FILE *f, struct mn_err *err);
 
 /* The rig of that board; kernels NULL: the first that there is. NULL if there is none. */

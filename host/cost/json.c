@@ -492,7 +492,91 @@ out:
 	return rc;
 }
 
-int mn_cost_load(const char *path, struct mn_cost_table **ret_table, struct mn_err *err)
+/* Behind the string that starts at i; len if it does not end. */
+static size_t past_string(const char *text, size_t len, size_t i)
+{
+	for (i++; i < len && text[i] != '"'; i++)
+		i += text[i] == '\\';
+	return i < len ? i + 1 : len;
+}
+
+/* Behind the bracket that closes the one at i; len if there is none. */
+static size_t past_bracket(const char *text, size_t len, size_t i)
+{
+	size_t depth = 0;
+
+	while (i < len) {
+		if (text[i] == '"') {
+			i = past_string(text, len, i);
+			continue;
+		}
+		if (text[i] == '[' || text[i] == '{')
+			depth++;
+		else if ((text[i] == ']' || text[i] == '}') && --depth == 0)
+			return i + 1;
+		i++;
+	}
+	return len;
+}
+
+/* Whether the string at i is a key of measurements; *ret_array is where their array starts. */
+static int is_measured(const char *text, size_t len, size_t i, size_t *ret_array)
+{
+	static const char *const keys[] = {"\"measured_layers\"", "\"measured_models\""};
+
+	for (int k = 0; k < 2; k++) {
+		size_t n = strlen(keys[k]), at = i + n;
+
+		if (len - i < n || memcmp(text + i, keys[k], n) != 0)
+			continue;
+		while (at < len && strchr(" \t\r\n:", text[at]) && text[at])
+			at++;
+		*ret_array = at;
+		return at < len && text[at] == '[';
+	}
+	return 0;
+}
+
+int mn_cost_read_models(const char *text, size_t len, struct mn_cost_table **ret_table,
+			struct mn_err *err)
+{
+	char *copy = malloc(len + 1);
+	size_t n = 0, from = 0, i = 0, array = 0;
+	int rc;
+
+	if (!copy)
+		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	while (i < len) {
+		if (text[i] != '"') {
+			i++;
+			continue;
+		}
+		if (!is_measured(text, len, i, &array)) {
+			i = past_string(text, len, i);
+			continue;
+		}
+		/* Up to the bracket, and an empty array; a broken one is left for the parser. */
+		i = past_bracket(text, len, array);
+		if (i == len)
+			break;
+		memcpy(copy + n, text + from, array - from);
+		n += array - from;
+		copy[n++] = '[';
+		copy[n++] = ']';
+		from = i;
+	}
+	memcpy(copy + n, text + from, len - from);
+	rc = mn_cost_read_json(copy, n + len - from, ret_table, err);
+	/* For the line and column of the whole text. */
+	if (rc == MN_E_SYNTAX)
+		rc = mn_cost_read_json(text, len, ret_table, err);
+	free(copy);
+	return rc;
+}
+
+static int load(const char *path,
+		int (*read)(const char *, size_t, struct mn_cost_table **, struct mn_err *),
+		struct mn_cost_table **ret_table, struct mn_err *err)
 {
 	char *text = NULL;
 	size_t len = 0, size = 0;
@@ -518,11 +602,21 @@ int mn_cost_load(const char *path, struct mn_cost_table **ret_table, struct mn_e
 			goto out;
 		}
 	}
-	rc = mn_cost_read_json(text, len, ret_table, err);
+	rc = read(text, len, ret_table, err);
 	if (rc)
 		mn_err_prefix(err, rc, "%s: ", path);
 out:
 	fclose(f);
 	free(text);
 	return rc;
+}
+
+int mn_cost_load(const char *path, struct mn_cost_table **ret_table, struct mn_err *err)
+{
+	return load(path, mn_cost_read_json, ret_table, err);
+}
+
+int mn_cost_load_models(const char *path, struct mn_cost_table **ret_table, struct mn_err *err)
+{
+	return load(path, mn_cost_read_models, ret_table, err);
 }

@@ -68,7 +68,7 @@ static void export_shape(const struct mn_shape *s, uint32_t *to)
 	to[3] = s->c;
 }
 
-static void export_layer(const struct mn_layer *l, struct mnchar_layer *to, size_t size)
+void mn_layer_export(const struct mn_layer *l, struct mnchar_layer *to, size_t size)
 {
 	struct mnchar_layer out = {
 		.size = (uint32_t)size,
@@ -121,7 +121,7 @@ int mnchar_layer_init(struct mnchar_layer *layer, size_t size, int op)
 	if (size < LAYER_SIZE_1)
 		return MN_E_INVALID;
 	mn_layer_init(&l, (enum mn_op)op);
-	export_layer(&l, layer, size);
+	mn_layer_export(&l, layer, size);
 	return 0;
 }
 
@@ -139,7 +139,7 @@ int mnchar_layer_parse(const char *text, struct mnchar_layer *ret_layer, size_t 
 		return mnchar_fail(err, MN_E_UNSUPPORTED, "null is no layer");
 	if (size < LAYER_SIZE_1)
 		return mnchar_fail(err, MN_E_INVALID, "size is not sizeof(struct mnchar_layer)");
-	export_layer(&l, ret_layer, size);
+	mn_layer_export(&l, ret_layer, size);
 	return 0;
 }
 
@@ -255,7 +255,7 @@ int mnchar_table_open(const char *path, struct mnchar_table **ret_table, struct 
 {
 	struct mn_cost_table *table = NULL;
 	struct mn_err why = {0};
-	int rc = mn_cost_load(path, &table, &why);
+	int rc = mn_cost_load_models(path, &table, &why);
 
 	if (!rc)
 		*ret_table = (struct mnchar_table *)table;
@@ -267,7 +267,7 @@ int mnchar_table_read(const char *json, size_t len, struct mnchar_table **ret_ta
 {
 	struct mn_cost_table *table = NULL;
 	struct mn_err why = {0};
-	int rc = mn_cost_read_json(json, len, &table, &why);
+	int rc = mn_cost_read_models(json, len, &table, &why);
 
 	if (!rc)
 		*ret_table = (struct mnchar_table *)table;

@@ -59,6 +59,8 @@ double mn_formula_scatter(const struct mn_formula *f, double value);
 /* The caller's layer as the one that all else works with. MN_E_INVALID. */
 int mn_layer_import(const struct mnchar_layer *from, struct mn_layer *ret,
 		    struct mnchar_error *err);
+/* And back, into a struct of that size. */
+void mn_layer_export(const struct mn_layer *layer, struct mnchar_layer *ret, size_t size);
 /* Element i of an array whose elements are as large as the first says. */
 const struct mnchar_layer *mn_layer_at(const struct mnchar_layer *layers, size_t i);
 

@@ -38,10 +38,40 @@ static int no_memory(struct collecting *c)
 	return mn_err_set(c->err, MN_E_NOMEM, "out of memory while exporting");
 }
 
+/* What the fit knows of its uncertainty; covariances stay the fit's until the table copies them. */
+static int take_spreads(struct collecting *c, const struct mn_fit *fit,
+			struct mn_cost_spread *spreads, uint32_t *ret_n)
+{
+	if (fit->n_path_stats > MN_PATHS_MAX)
+		return mn_err_set(c->err, MN_E_SCHEMA, "fit %lld has %u kernel paths",
+				  (long long)fit->id, (unsigned)fit->n_path_stats);
+	for (uint32_t i = 0; i < fit->n_path_stats; i++) {
+		const struct mn_fit_path *p = &fit->path_stats[i];
+		int path = mn_path_parse(p->path);
+
+		if (path < 0 || p->n_terms > MN_FEATURE_COUNT)
+			return mn_err_set(c->err, MN_E_SCHEMA,
+					  "fit %lld has a kernel path that this mnchar does not "
+					  "know: %s",
+					  (long long)fit->id, p->path);
+		spreads[i] = (struct mn_cost_spread){
+			.path = (uint8_t)path,
+			.n = p->n,
+			.sigma = p->sigma,
+			.t95 = p->t95,
+			.n_terms = p->n_terms,
+			.covariance = p->covariance,
+		};
+	}
+	*ret_n = fit->n_path_stats;
+	return 0;
+}
+
 static int take_fit(const struct mn_fit *fit, void *arg)
 {
 	struct collecting *c = arg;
 	struct mn_cost_term terms[MN_PATHS_MAX * MN_FEATURE_COUNT];
+	struct mn_cost_spread spreads[MN_PATHS_MAX];
 	struct mn_cost_model m = {
 		.op = fit->op,
 		.backbone = fit->backbone,
@@ -51,6 +81,7 @@ static int take_fit(const struct mn_fit *fit, void *arg)
 		.fitted_at = fit->created_at,
 		.detail = fit->detail,
 		.terms = terms,
+		.spreads = spreads,
 		.n_terms = fit->n_terms,
 		.n = fit->n,
 		.n_excluded = fit->n_excluded,
@@ -65,7 +96,7 @@ static int take_fit(const struct mn_fit *fit, void *arg)
 		.range_max = fit->range_max,
 	};
 	struct mn_cost_rig *rig;
-	int op = mn_op_parse(fit->op, strlen(fit->op)), n;
+	int op = mn_op_parse(fit->op, strlen(fit->op)), n, rc;
 
 	if (strcmp(fit->status, "ok"))
 		return 0;
@@ -98,8 +129,16 @@ static int take_fit(const struct mn_fit *fit, void *arg)
 						 t->std_err,
 						 (uint8_t)path};
 	}
+	rc = take_spreads(c, fit, spreads, &m.n_spreads);
+	if (rc)
+		return rc;
 	rig = find_or_add(c, fit->kind, fit->board, fit->kernels, fit->cold);
-	return rig && mn_cost_add_model(c->table, rig, &m) ? 0 : no_memory(c);
+	if (!rig)
+		return no_memory(c);
+	if (!rig->cycle_model[0] && fit->rig_model[0] &&
+	    mn_cost_set_provenance(c->table, rig, rig->clock_hz, rig->image, fit->rig_model))
+		return no_memory(c);
+	return mn_cost_add_model(c->table, rig, &m) ? 0 : no_memory(c);
 }
 
 static double known(double value)
@@ -186,7 +225,7 @@ int mn_export_table(struct mn_store *store, const struct mn_export_filter *filte
 
 	if (!c.table)
 		return no_memory(&c);
-	rc = mn_store_each_row(store, &rows, take_row, &c, err);
+	rc = filter->models_only ? 0 : mn_store_each_row(store, &rows, take_row, &c, err);
 	if (!rc)
 		rc = mn_store_each_fit(store, &fits, take_fit, &c, err);
 	if (!rc && c.table->n_rigs == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Store -> cost tables. The schema of both forms is in README.md beside this file; the JSON form is
+ * Store -> cost tables. The schema of both forms is in README.md, "Cost tables"; the JSON form is
  * written and read by host/cost.
  */
 #ifndef MN_EXPORT_H
@@ -14,6 +14,7 @@
 struct mn_export_filter {
 	const char *board, *kernels; /* NULL: any */
 	int kind;                    /* -1: any */
+	int models_only;             /* 1: no measurements, and so no clock and image either */
 };
 
 /*

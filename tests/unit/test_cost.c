@@ -8,6 +8,7 @@
 #include "cost.h"
 #include "export.h"
 #include "fit.h"
+#include "mnchar.h"
 
 static const struct mn_export_filter everything = {.kind = -1};
 
@@ -65,6 +66,32 @@ static struct mn_cost_table *from_json(const char *text, size_t len)
 	return table;
 }
 
+/* libmnchar's interval of the layer against the store's. */
+static void compare_interval(const struct mn_cost_table *table, const struct mn_cost_rig *rig,
+			     const struct mn_fit *fit, const char *text, const char *path,
+			     const double *x)
+{
+	struct mnchar_predictor *p = NULL;
+	struct mnchar_cost cost = {.size = sizeof(cost)};
+	struct mnchar_layer layer;
+	double value, lo, hi;
+
+	assert_int_equal(mnchar_layer_parse(text, &layer, sizeof(layer), NULL), 0);
+	assert_int_equal(mnchar_predictor_new((const struct mnchar_table *)table,
+					      (size_t)(rig - table->rigs),
+					      strcmp(fit->target, "energy") ? MNCHAR_LATENCY_MS
+									    : MNCHAR_ENERGY_MJ,
+					      fit->model, &p, NULL),
+			 0);
+	assert_int_equal(mnchar_layer_cost(p, &layer, &cost, NULL), 0);
+	assert_int_equal(mn_fit_interval(fit, path, x, &value, &lo, &hi), 0);
+	assert_true(isfinite(hi) && hi > value);
+	assert_near(cost.value, value, 1e-9 * value);
+	assert_near(cost.hi - value, hi - value, 1e-6 * (hi - value));
+	assert_near(cost.lo, lo > 0 ? lo : 0, 1e-6 * value);
+	mnchar_predictor_free(p);
+}
+
 struct question {
 	const struct mn_cost_table *table;
 	const char *text;
@@ -82,8 +109,9 @@ static int compare(const struct mn_fit *fit, void *arg)
 	struct mn_cost_value got;
 	struct mn_err err = {0};
 	uint8_t paths[MN_PATHS_MAX];
-	double want = 0;
-	int n_paths, path;
+	double want = 0, x[MN_FEATURE_COUNT];
+	char path_text[MN_PATH_TEXT_MAX];
+	int n_paths, path, n = 0;
 
 	if (!strcmp(fit->target, "power"))
 		return 0;
@@ -98,10 +126,12 @@ static int compare(const struct mn_fit *fit, void *arg)
 		int feature = mn_feature_parse(fit->terms[i].name);
 
 		assert_true(feature >= 0);
-		if (mn_path_parse(fit->terms[i].path) == paths[path])
-			want += fit->terms[i].value *
-				(double)mn_feature_value((enum mn_feature)feature, &layer, &info);
+		if (mn_path_parse(fit->terms[i].path) == paths[path]) {
+			x[n] = (double)mn_feature_value((enum mn_feature)feature, &layer, &info);
+			want += fit->terms[i].value * x[n++];
+		}
 	}
+	compare_interval(q->table, rig, fit, q->text, mn_path_format(paths[path], path_text), x);
 	if (mn_cost_layer(rig,
 			  !strcmp(fit->target, "energy") ? MN_COST_ENERGY_MJ : MN_COST_LATENCY_MS,
 			  fit->model, &layer, &got, &err))
