@@ -293,8 +293,7 @@ static int parse_layer(const struct import *im, struct mn_import_row *row, struc
 	return 0;
 }
 
-/* Count one more row that was left out, by reason. */
-static void leave_out(struct mn_import_result *result, const char *why)
+void mn_import_leave_out(struct mn_import_result *result, const char *why)
 {
 	size_t i = 0;
 
@@ -321,7 +320,7 @@ static int foreign_row(struct import *im, struct mn_import_row *row, struct mn_e
 	if (rc < 0)
 		return at_field(im, &im->field[field], rc, why, err);
 	if (rc == 0)
-		leave_out(&im->result, why);
+		mn_import_leave_out(&im->result, why);
 	return rc;
 }
 
@@ -541,8 +540,7 @@ int mn_import_text(struct mn_store *store, const char *name, char *text, size_t 
 	return rc;
 }
 
-/* One byte more than the file's length is allocated. */
-static int read_file(const char *path, char **ret_text, size_t *ret_len, struct mn_err *err)
+int mn_import_read(const char *path, char **ret_text, size_t *ret_len, struct mn_err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char *text = NULL;
@@ -599,7 +597,7 @@ int mn_import_file(struct mn_store *store, const char *path, struct mn_import_re
 {
 	char *text = NULL;
 	size_t len = 0;
-	int rc = read_file(path, &text, &len, err);
+	int rc = mn_import_read(path, &text, &len, err);
 
 	if (rc < 0)
 		return rc;

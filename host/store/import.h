@@ -69,4 +69,12 @@ int mn_import_file(struct mn_store *store, const char *path, struct mn_import_re
 int mn_import_text(struct mn_store *store, const char *name, char *text, size_t len,
 		   struct mn_import_result *ret_result, struct mn_err *err);
 
+/* A file's bytes, malloc'd, one more than *ret_len; a pipe is fine. MN_E_NOTFOUND, MN_E_PERM,
+ * MN_E_IO, MN_E_NOMEM. */
+int mn_import_read(const char *path, char **ret_text, size_t *ret_len, struct mn_err *err);
+
+/* Count one more row that gave nothing to store, by reason (also of formats that are turned into
+ * CSV first). */
+void mn_import_leave_out(struct mn_import_result *result, const char *why);
+
 #endif

@@ -102,3 +102,5 @@ mn_fuzz(session TARGETS mn_probes INCLUDES firmware tests/unit/fake_board
 	SOURCES firmware/session.c firmware/measure.c tests/unit/fake_board/fake_board.c)
 mn_fuzz(sweep TARGETS mn_probes mn_sweep LIBS cyaml yaml ARGS -max_len=4096)
 mn_fuzz(tflite TARGETS mn_probes mn_model LIBS m)
+mn_fuzz(tflm_profile TARGETS mn_probes mn_model mn_store INCLUDES tests/unit LIBS m sqlite3 ARGS -max_len=4096)
+set_property(TEST fuzz_tflm_profile APPEND PROPERTY ENVIRONMENT MNCHAR_SOURCE_DIR=${CMAKE_SOURCE_DIR})
