@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lpm01a/lpm01a.h"
 #include "ppk2/ppk2.h"
 #include "virtual/virtual.h"
 
@@ -16,6 +17,7 @@
 
 const struct mn_meter_ops *const mn_meter_drivers[] = {
 	&mn_meter_ppk2,
+	&mn_meter_lpm01a,
 	&mn_meter_virtual,
 	NULL,
 };
@@ -162,12 +164,28 @@ static int check_volt(const struct mn_meter *m, const struct mn_meter_config *co
 	return 0;
 }
 
+static int check_load(const struct mn_meter *m, const struct mn_meter_config *config,
+		      struct mn_err *err)
+{
+	if (!m->caps.max_current_uA || config->board_uA <= m->caps.max_current_uA)
+		return 0;
+	return mn_err_set(err, MN_E_INVALID,
+			  "the %s takes %.0f mA at most and the board draws up to %.0f mA: use a "
+			  "monitor for higher currents",
+			  m->info.model, m->caps.max_current_uA / 1e3, config->board_uA / 1e3);
+}
+
 int mn_meter_configure(struct mn_meter *m, const struct mn_meter_config *config, struct mn_err *err)
 {
 	int status = check_volt(m, config, err);
 
+	/* Before anything is switched on, and after, when the mode or range has set the limit. */
+	if (!status)
+		status = check_load(m, config, err);
 	if (!status && m->ops->configure)
 		status = m->ops->configure(m, config, err);
+	if (!status)
+		status = check_load(m, config, err);
 	if (status)
 		return mn_err_prefix(err, status, "%s: ", m->ops->name);
 	m->config = *config;

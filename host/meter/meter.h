@@ -41,6 +41,8 @@ struct mn_meter_sample {
 #define MN_SAMPLE_RANGE     2u /* first sample after a change of range */
 #define MN_SAMPLE_HELD      4u /* no valid value (range switching): current_pA repeats the last one */
 
+#define MN_SAMPLE_FALL 8u /* the window line fell as this sample began (caps.marks_falls) */
+
 #define MN_METER_TEXT 64
 
 /* What is attached: found by list(), nothing opened for longer than to read its names. */
@@ -61,12 +63,14 @@ struct mn_meter_info {
 };
 
 struct mn_meter_caps {
-	uint32_t tick_hz;         /* nominal */
-	uint32_t period_ticks;    /* ticks a sample; sample rate = tick_hz / period_ticks */
-	uint8_t n_markers;        /* logic lines in bits; 0: windows are cut by time */
-	uint8_t measures_voltage; /* else voltage_uV repeats config.volt_mV */
-	uint8_t is_virtual;       /* the figures are a model's */
-	uint32_t max_current_uA;  /* in the configured mode and range */
+	uint32_t tick_hz;      /* nominal */
+	uint32_t period_ticks; /* ticks a sample; sample rate = tick_hz / period_ticks */
+	uint8_t n_markers;     /* logic lines in bits; 0: windows are cut by time */
+	uint8_t marks_falls;   /* no level of a line, but MN_SAMPLE_FALL: a window is the time that
+				  the   board says before it */
+	uint8_t measures_voltage;          /* else voltage_uV repeats config.volt_mV */
+	uint8_t is_virtual;                /* the figures are a model's */
+	uint32_t max_current_uA;           /* in the configured mode and range */
 	uint32_t min_volt_mV, max_volt_mV; /* what it can supply; 0, 0: it can only measure */
 };
 
@@ -81,6 +85,8 @@ struct mn_meter_config {
 			   */
 	uint32_t sample_hz; /* 0: the driver's default */
 	int range;          /* driver's numbering; -1: automatic */
+	uint32_t board_uA;  /* what the board draws at most; more than the device can take is
+			       refused.  0: not known */
 	int board_fd; /* "virtual": the side channel of mnchar-vboard, owned by the caller; else -1
 		       */
 };
@@ -147,8 +153,8 @@ int mn_meter_open(const char *spec, struct mn_meter **ret_meter, struct mn_err *
 void mn_meter_close(struct mn_meter *m);
 
 /*
- * MN_E_INVALID: voltage 0 where it is not measured or outside what the device can supply, and
- * what the driver refuses.
+ * MN_E_INVALID: voltage 0 where it is not measured or outside what the device can supply, a board
+ * that draws more than it can take, and what the driver refuses.
  */
 int mn_meter_configure(struct mn_meter *m, const struct mn_meter_config *config,
 		       struct mn_err *err);

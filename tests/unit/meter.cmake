@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 mn_test(test_window SOURCES unit/test_window.c LIBS mn_meter PkgConfig::CMOCKA m LABELS unit)
 mn_test(test_meter SOURCES unit/test_meter.c LIBS mn_meter PkgConfig::CMOCKA LABELS unit)
+mn_test(test_lpm01a SOURCES unit/test_lpm01a.c unit/lpm01a_model.c LIBS mn_meter PkgConfig::CMOCKA m LABELS unit)
 mn_test(test_ppk2 SOURCES unit/test_ppk2.c unit/ppk2_model.c LIBS mn_meter PkgConfig::CMOCKA m LABELS unit)
 
 # The real libusb on devices of umockdev, whose preload library is linked, not preloaded, and comes first: AddressSanitizer
 # insists on being before whatever is preloaded.
-mn_test(test_ppk2_usb SOURCES unit/test_ppk2_usb.c unit/ppk2_usb.c unit/ppk2_model.c unit/usb_fake.c
-	LIBS -Wl,--push-state,--no-as-needed,-lumockdev-preload,--pop-state
-		mn_meter PkgConfig::UMOCKDEV PkgConfig::CMOCKA m LABELS unit)
+set(mn_umockdev -Wl,--push-state,--no-as-needed,-lumockdev-preload,--pop-state)
+set(mn_usb_fakes unit/usb_fake.c unit/meter_seen.c unit/ppk2_usb.c unit/ppk2_model.c unit/lpm01a_usb.c unit/lpm01a_model.c)
+foreach(mn_name IN ITEMS ppk2_usb lpm01a_usb)
+	mn_test(test_${mn_name} SOURCES unit/test_${mn_name}.c ${mn_usb_fakes}
+		LIBS ${mn_umockdev} mn_meter PkgConfig::UMOCKDEV PkgConfig::CMOCKA m LABELS unit)
+endforeach()

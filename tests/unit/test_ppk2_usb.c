@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The real libusb and the real driver with a PPK2 of umockdev: the way of a window, and what goes
  * wrong. */
-#include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,13 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "meter.h"
+#include "meter_seen.h"
 #include "ppk2_usb.h"
-#include "window.h"
 
 enum { PERIODS = 120000, RISE = 20000, FALL = 80000 };
 
@@ -65,34 +61,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-struct seen {
-	pthread_mutex_t lock;
-	pthread_cond_t more;
-	struct mn_window_cutter *cutter;
-	uint64_t samples, dropped, last_tick;
-	unsigned flags;
-	uint8_t bits;
-};
-
-static void sink(void *arg, const struct mn_meter_sample *s, size_t n, uint64_t host_ns)
-{
-	struct seen *seen = arg;
-
-	(void)host_ns;
-	pthread_mutex_lock(&seen->lock);
-	for (size_t i = 0; i < n; i++) {
-		if (seen->samples)
-			seen->dropped += s[i].tick - seen->last_tick - 1;
-		seen->last_tick = s[i].tick;
-		seen->samples++;
-		seen->flags |= s[i].flags;
-		seen->bits |= s[i].bits;
-	}
-	assert_int_equal(mn_window_feed(seen->cutter, s, n), 0);
-	pthread_cond_signal(&seen->more);
-	pthread_mutex_unlock(&seen->lock);
-}
-
 static const struct mn_meter_config supply = {
 	.mode = MN_METER_SOURCE, .volt_mV = 3300, .range = -1, .board_fd = -1};
 
@@ -104,58 +72,6 @@ static struct mn_meter *open_kit(void)
 	if (mn_meter_open("ppk2", &m, &err))
 		fail_msg("%s", err.msg);
 	return m;
-}
-
-static void begin(struct seen *seen, struct mn_meter *m, const struct mn_meter_config *config)
-{
-	const struct mn_window_config cut = {.tick_hz = 100000,
-					     .period_ticks = 1,
-					     .layer_bit = 255,
-					     .idle_us = 100000,
-					     .guard_us = 1000};
-	struct mn_err err = {0};
-
-	memset(seen, 0, sizeof(*seen));
-	pthread_mutex_init(&seen->lock, NULL);
-	pthread_cond_init(&seen->more, NULL);
-	assert_int_equal(mn_window_new(&cut, &seen->cutter, NULL), 0);
-	if (mn_meter_configure(m, config, &err) || mn_meter_start(m, sink, seen, &err))
-		fail_msg("%s", err.msg);
-}
-
-/* Waits for so many samples or the end of the stream; returns what ended it. A bound, no pause. */
-static int wait_for(struct seen *seen, struct mn_meter *m, uint64_t samples, struct mn_err *err)
-{
-	struct timespec until;
-	int rc = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 60;
-	pthread_mutex_lock(&seen->lock);
-	while (seen->samples < samples && !rc) {
-		struct timespec soon;
-
-		clock_gettime(CLOCK_REALTIME, &soon);
-		if (soon.tv_sec >= until.tv_sec)
-			fail_msg("%llu samples in a minute", (unsigned long long)seen->samples);
-		soon.tv_nsec += 20000000;
-		if (soon.tv_nsec >= 1000000000) {
-			soon.tv_nsec -= 1000000000;
-			soon.tv_sec++;
-		}
-		pthread_cond_timedwait(&seen->more, &seen->lock, &soon);
-		rc = mn_meter_status(m, err);
-	}
-	pthread_mutex_unlock(&seen->lock);
-	return rc;
-}
-
-static void end(struct seen *seen, struct mn_meter *m)
-{
-	mn_meter_stop(m, NULL);
-	mn_window_free(seen->cutter);
-	pthread_cond_destroy(&seen->more);
-	pthread_mutex_destroy(&seen->lock);
 }
 
 /* Energy of the window as the words that the kit sent say it: exact. */
@@ -205,13 +121,13 @@ static void windows_of(struct mn_meter *m, int n)
 {
 	struct mn_window w;
 	struct mn_err err = {0};
-	struct seen seen;
+	struct meter_seen seen;
 
-	begin(&seen, m, &supply);
+	meter_seen_begin(&seen, m, &supply);
 	assert_int_equal(kit->kit.volt_mV, 3300);
 	assert_int_equal(kit->kit.mode, 2);
 	assert_int_equal(kit->kit.power, 1);
-	if (wait_for(&seen, m, (uint64_t)n * PERIODS, &err))
+	if (meter_seen_wait(&seen, m, (uint64_t)n * PERIODS, &err))
 		fail_msg("%s", err.msg);
 	assert_int_equal(mn_meter_stop(m, NULL), 0);
 	assert_int_equal(seen.dropped, 0);
@@ -227,7 +143,7 @@ static void windows_of(struct mn_meter *m, int n)
 		assert_true(fabs(w.gross.filtered_J - w.gross.energy_J) < 1e-3 * w.gross.energy_J);
 		mn_window_clear(&w);
 	}
-	end(&seen, m);
+	meter_seen_end(&seen, m);
 }
 
 static void windows_have_the_energy_that_was_sent(void **state)
@@ -326,7 +242,7 @@ static void a_kit_without_metadata(void **state)
 /* A gap, a slipped byte: counted, and the window is refused when it is more than 0.1 %. */
 static void losses_are_counted(void **state)
 {
-	struct seen seen;
+	struct meter_seen seen;
 	struct mn_window w;
 	struct mn_err err = {0};
 	struct mn_meter *m = open_kit();
@@ -337,8 +253,8 @@ static void losses_are_counted(void **state)
 	kit->kit.faults.gap = 63;
 	kit->kit.faults.drop_byte_at = 50000;
 	kit->kit.faults.drop_byte = 1;
-	begin(&seen, m, &supply);
-	assert_int_equal(wait_for(&seen, m, PERIODS, &err), 0);
+	meter_seen_begin(&seen, m, &supply);
+	assert_int_equal(meter_seen_wait(&seen, m, PERIODS, &err), 0);
 	assert_int_equal(mn_meter_stop(m, NULL), 0);
 	assert_in_range(seen.dropped, 64, 65);
 	assert_int_equal(mn_window_next(seen.cutter, &w), 1);
@@ -347,33 +263,33 @@ static void losses_are_counted(void **state)
 	/* What came is right: the mean is that of the board. */
 	assert_true(fabs(w.gross.energy_J / w.gross.covered_s * 0.6 - true_J()) < 1e-4 * true_J());
 	mn_window_clear(&w);
-	end(&seen, m);
+	meter_seen_end(&seen, m);
 	mn_meter_close(m);
 }
 
 /* A block is a multiple of the counter: here the window is short against the board's own clock. */
 static void a_lost_block_makes_the_window_short(void **state)
 {
-	struct seen seen;
+	struct meter_seen seen;
 	struct mn_window w;
 	struct mn_err err = {0};
 	struct mn_meter *m = open_kit();
 
 	(void)state;
 	kit->lose_block_at = 80;
-	begin(&seen, m, &supply);
-	assert_int_equal(wait_for(&seen, m, PERIODS, &err), 0);
+	meter_seen_begin(&seen, m, &supply);
+	assert_int_equal(meter_seen_wait(&seen, m, PERIODS, &err), 0);
 	assert_int_equal(mn_meter_stop(m, NULL), 0);
 	assert_int_equal(mn_window_next(seen.cutter, &w), 1);
 	assert_int_equal(w.expected, FALL - RISE - MN_PPK2_BLOCK);
 	mn_window_clear(&w);
-	end(&seen, m);
+	meter_seen_end(&seen, m);
 	mn_meter_close(m);
 }
 
 static void saturation_and_no_range(void **state)
 {
-	struct seen seen;
+	struct meter_seen seen;
 	struct mn_window w;
 	struct mn_err err = {0};
 	struct mn_meter *m = open_kit();
@@ -383,71 +299,71 @@ static void saturation_and_no_range(void **state)
 	kit->kit.faults.saturate_at = 40000;
 	kit->kit.faults.no_value_at = 45000;
 	kit->kit.faults.no_value = 4;
-	begin(&seen, m, &supply);
-	assert_int_equal(wait_for(&seen, m, PERIODS, &err), 0);
+	meter_seen_begin(&seen, m, &supply);
+	assert_int_equal(meter_seen_wait(&seen, m, PERIODS, &err), 0);
 	assert_int_equal(mn_meter_stop(m, NULL), 0);
 	assert_int_equal(mn_window_next(seen.cutter, &w), 1);
 	assert_int_equal(w.saturated, 1);
 	assert_int_equal(w.held, 4);
 	assert_int_equal(mn_window_bad(&w, why, sizeof(why)), 1);
 	mn_window_clear(&w);
-	end(&seen, m);
+	meter_seen_end(&seen, m);
 	mn_meter_close(m);
 }
 
 static void unplugged_in_a_window(void **state)
 {
-	struct seen seen;
+	struct meter_seen seen;
 	struct mn_window w;
 	struct mn_err err = {0};
 	struct mn_meter *m = open_kit();
 
 	(void)state;
 	kit->unplug_at = 70;
-	begin(&seen, m, &supply);
-	assert_int_equal(wait_for(&seen, m, PERIODS, &err), MN_E_CLOSED);
+	meter_seen_begin(&seen, m, &supply);
+	assert_int_equal(meter_seen_wait(&seen, m, PERIODS, &err), MN_E_CLOSED);
 	assert_non_null(strstr(err.msg, "unplugged"));
 	assert_non_null(strstr(err.msg, PPK2_SERIAL));
 	assert_int_equal(mn_meter_stop(m, NULL), MN_E_CLOSED);
 	assert_int_equal(mn_window_next(seen.cutter, &w), 0);
 	assert_int_equal(mn_window_flush(seen.cutter), MN_E_AGAIN);
-	end(&seen, m);
+	meter_seen_end(&seen, m);
 	mn_meter_close(m);
 }
 
 static void two_markers_and_none(void **state)
 {
-	struct seen seen;
+	struct meter_seen seen;
 	struct mn_window w;
 	struct mn_err err = {0};
 	struct mn_meter *m = open_kit();
 
 	(void)state;
 	/* Two windows in one recording are two windows. */
-	begin(&seen, m, &supply);
-	assert_int_equal(wait_for(&seen, m, 2 * PERIODS, &err), 0);
+	meter_seen_begin(&seen, m, &supply);
+	assert_int_equal(meter_seen_wait(&seen, m, 2 * PERIODS, &err), 0);
 	assert_int_equal(mn_meter_stop(m, NULL), 0);
 	assert_int_equal(mn_window_next(seen.cutter, &w), 1);
 	mn_window_clear(&w);
 	assert_int_equal(mn_window_next(seen.cutter, &w), 1);
 	mn_window_clear(&w);
-	end(&seen, m);
+	meter_seen_end(&seen, m);
 	/* No marker: no window, and nothing is made up. */
 	kit->kit.source = marker_never;
-	begin(&seen, m, &supply);
-	assert_int_equal(wait_for(&seen, m, PERIODS, &err), 0);
+	meter_seen_begin(&seen, m, &supply);
+	assert_int_equal(meter_seen_wait(&seen, m, PERIODS, &err), 0);
 	assert_int_equal(mn_meter_stop(m, NULL), 0);
 	assert_int_equal(mn_window_next(seen.cutter, &w), 0);
 	assert_int_equal(seen.bits, 0);
-	end(&seen, m);
+	meter_seen_end(&seen, m);
 	/* On another line it is seen there. */
 	kit->kit.source = marker_on_line_3;
-	begin(&seen, m, &supply);
-	assert_int_equal(wait_for(&seen, m, PERIODS, &err), 0);
+	meter_seen_begin(&seen, m, &supply);
+	assert_int_equal(meter_seen_wait(&seen, m, PERIODS, &err), 0);
 	assert_int_equal(mn_meter_stop(m, NULL), 0);
 	assert_int_equal(mn_window_next(seen.cutter, &w), 0);
 	assert_int_equal(seen.bits, 1 << 3);
-	end(&seen, m);
+	meter_seen_end(&seen, m);
 	mn_meter_close(m);
 }
 
