@@ -34,12 +34,13 @@ struct result {
 
 struct campaign {
 	const struct mn_fit_options *options;
-	struct mn_group group; /* being collected */
+	const struct mn_group_data *data;
+	const struct mn_group *group; /* being fitted */
 	struct result *results;
 	size_t n_results, results_size, n_groups;
 	int64_t **ids; /* arrays that results share */
 	size_t n_ids, ids_size;
-	int64_t rows;
+	struct mn_store *store;
 	struct mn_err *err;
 };
 
@@ -123,14 +124,14 @@ static int newest_rig(const struct mn_group *g, int cold, int backbone)
 static int select_rows(struct campaign *c, int cold, int backbone, enum mn_target target,
 		       struct selection *s)
 {
-	const struct mn_group *g = &c->group;
+	const struct mn_group *g = c->group;
 	int rig = newest_rig(g, cold, backbone), ret;
 	int64_t *ids = NULL, **all_ids;
 
 	memset(s, 0, sizeof(*s));
-	if (rig < 0)
+	if (rig < 0 || !g->value[target])
 		return 0;
-	s->rig = &g->rigs[rig];
+	s->rig = &c->data->rigs[rig];
 	s->rows = malloc(g->n * sizeof(*s->rows));
 	s->fold = malloc(g->n);
 	if (!s->rows || !s->fold)
@@ -140,7 +141,7 @@ static int select_rows(struct campaign *c, int cold, int backbone, enum mn_targe
 
 		if (!belongs(g, i, cold, backbone) || value == MN_GROUP_ABSENT)
 			continue;
-		if (!mn_group_same_rig(s->rig, &g->rigs[g->rig[i]]))
+		if (!mn_group_same_rig(s->rig, &c->data->rigs[g->rig[i]]))
 			s->n_stale++;
 		else if (value == MN_GROUP_EXCLUDED)
 			s->n_excluded++;
@@ -149,7 +150,7 @@ static int select_rows(struct campaign *c, int cold, int backbone, enum mn_targe
 		else if (value == MN_GROUP_BAD)
 			continue;
 		else if (target != MN_TARGET_POWER && g->op == MN_MODELS_WHOLE &&
-			 !(g->feature[MN_FEATURE_OPS][i] > 0))
+			 !(g->items->feature[MN_FEATURE_OPS][g->item[i]] > 0))
 			s->n_no_ops++;
 		else
 			s->rows[s->n++] = (uint32_t)i;
@@ -166,7 +167,7 @@ static int select_rows(struct campaign *c, int cold, int backbone, enum mn_targe
 		ids[i] = g->id[s->rows[i]];
 	c->ids[c->n_ids++] = ids;
 	s->ids = ids;
-	ret = mn_regress_folds(g->key, s->rows, s->n, c->options->seed,
+	ret = mn_regress_folds(g->items->key, s->rows, g->item, s->n, c->options->seed,
 			       c->options->max_folds ? c->options->max_folds : 10, s->fold,
 			       &s->n_folds, &s->n_distinct);
 	return ret ? mn_err_set(c->err, ret, "cannot deal %zu rows to folds", s->n) : 0;
@@ -268,12 +269,12 @@ static void explain_rows(struct result *r, const struct selection *s)
 static void fill_range(struct result *r, const struct mn_group *g, const struct selection *s)
 {
 	const double *size =
-		g->feature[g->op == MN_MODELS_WHOLE ? MN_FEATURE_OPS
-						    : mn_feature_size((enum mn_op)g->op)];
+		g->items->feature[g->op == MN_MODELS_WHOLE ? MN_FEATURE_OPS
+							   : mn_feature_size((enum mn_op)g->op)];
 
 	r->fit.range_min = r->fit.range_max = NAN;
 	for (size_t i = 0; i < s->n; i++) {
-		double x = size[s->rows[i]];
+		double x = size[g->item[s->rows[i]]];
 
 		if (x < 0) /* a model whose op count is not known */
 			continue;
@@ -344,13 +345,6 @@ static int is_mean(const struct mn_model *m)
 	       m->path[0].terms[0] == MN_FEATURE_CONST;
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /*
  * Rows that look disturbed: more than 10 robust standard deviations and a fifth off. They stay in
  * the fit (a robust model weighs them), but nobody should overlook them.
@@ -365,8 +359,7 @@ static int explain_outliers(struct campaign *c, struct result *r, const struct p
 		return no_memory(c);
 	for (size_t i = 0; i < pool->n; i++)
 		sizes[i] = fabs(pool->predicted[i] / y[pool->rows[i]] - 1);
-	qsort(sizes, pool->n, sizeof(*sizes), by_size);
-	limit = fmax(0.2, 10 * 1.4826 * sizes[pool->n / 2]);
+	limit = fmax(0.2, 10 * 1.4826 * mn_regress_median(sizes, pool->n));
 	free(sizes);
 	for (size_t i = 0; i < pool->n; i++) {
 		double off = fabs(pool->predicted[i] / y[pool->rows[i]] - 1);
@@ -382,7 +375,7 @@ static int explain_outliers(struct campaign *c, struct result *r, const struct p
 		    "%zu rows are so far off (over %.0f %%, half of the rows are within %.2g %%) "
 		    "that the board may have been disturbed, the furthest is measurement %lld",
 		    n, 100 * limit, 100 * limit / 14.826,
-		    (long long)c->group.id[pool->rows[furthest]]);
+		    (long long)c->group->id[pool->rows[furthest]]);
 	return 0;
 }
 
@@ -390,6 +383,7 @@ static int fill_errors(struct campaign *c, struct result *r, const struct mn_mod
 		       const struct pool *pool, const double *y)
 {
 	struct mn_regress_errors e;
+	int ret;
 
 	mn_regress_measure(y, pool->rows, pool->predicted, pool->n, &e);
 	r->fit.r2 = is_mean(m) ? NAN : e.r2;
@@ -397,9 +391,9 @@ static int fill_errors(struct campaign *c, struct result *r, const struct mn_mod
 	r->fit.within5_pct = e.within5_pct;
 	r->fit.within10_pct = e.within10_pct;
 	r->fit.worst_pct = e.worst_pct;
-	r->worst = mn_group_row_name(&c->group, pool->rows[e.worst]);
-	if (!r->worst)
-		return no_memory(c);
+	ret = mn_store_name(c->store, c->group->id[pool->rows[e.worst]], &r->worst, c->err);
+	if (ret)
+		return ret;
 	r->fit.worst_layer = r->worst;
 	if (pool->left_out)
 		snprintf(r->validation, sizeof(r->validation), "leave-one-out");
@@ -414,7 +408,7 @@ static int fill_errors(struct campaign *c, struct result *r, const struct mn_mod
 static int new_result(struct campaign *c, const struct mn_model *m, enum mn_target target, int cold,
 		      const char *backbone, const struct selection *s, struct result **ret_result)
 {
-	const struct mn_group *g = &c->group;
+	const struct mn_group *g = c->group;
 	struct result *results, *r;
 
 	results = grown(c->results, &c->results_size, c->n_results, sizeof(*c->results));
@@ -474,7 +468,7 @@ static int new_result(struct campaign *c, const struct mn_model *m, enum mn_targ
 static int select_path(struct campaign *c, const struct mn_model *m, size_t path,
 		       const struct selection *s, struct selection *ret)
 {
-	const struct mn_group *g = &c->group;
+	const struct mn_group *g = c->group;
 	int rc;
 
 	*ret = (struct selection){
@@ -485,7 +479,8 @@ static int select_path(struct campaign *c, const struct mn_model *m, size_t path
 	if (!ret->rows || !ret->fold)
 		return no_memory(c);
 	for (size_t i = 0; i < s->n; i++)
-		if (mn_path_first(m->paths, m->n_paths, g->path[s->rows[i]]) == (int)path)
+		if (mn_path_first(m->paths, m->n_paths, g->items->path[g->item[s->rows[i]]]) ==
+		    (int)path)
 			ret->rows[ret->n++] = s->rows[i];
 	if (ret->n == 0)
 		return 0;
@@ -495,7 +490,7 @@ static int select_path(struct campaign *c, const struct mn_model *m, size_t path
 		ret->n_distinct = s->n_distinct;
 		return 0;
 	}
-	rc = mn_regress_folds(g->key, ret->rows, ret->n, c->options->seed,
+	rc = mn_regress_folds(g->items->key, ret->rows, g->item, ret->n, c->options->seed,
 			      c->options->max_folds ? c->options->max_folds : 10, ret->fold,
 			      &ret->n_folds, &ret->n_distinct);
 	return rc ? mn_err_set(c->err, rc, "cannot deal %zu rows to folds", ret->n) : 0;
@@ -505,7 +500,7 @@ static int select_path(struct campaign *c, const struct mn_model *m, size_t path
 static int fit_path(struct campaign *c, struct result *r, const struct mn_model *m, size_t path,
 		    const double *y, const struct selection *all, struct pool *pool)
 {
-	const struct mn_group *g = &c->group;
+	const struct mn_group *g = c->group;
 	const struct mn_model_path *p = &m->path[path];
 	struct mn_regress_result fitted;
 	struct selection s;
@@ -525,6 +520,7 @@ static int fit_path(struct campaign *c, struct result *r, const struct mn_model 
 			.n_terms = p->n_terms,
 			.y = y,
 			.rows = s.rows,
+			.item = g->item,
 			.weighting = m->weighting,
 			.robust = m->robust,
 			.fold = s.fold,
@@ -534,8 +530,9 @@ static int fit_path(struct campaign *c, struct result *r, const struct mn_model 
 		};
 
 		for (uint32_t j = 0; j < p->n_terms; j++)
-			data.x[j] =
-				p->terms[j] == MN_FEATURE_CONST ? NULL : g->feature[p->terms[j]];
+			data.x[j] = p->terms[j] == MN_FEATURE_CONST
+					    ? NULL
+					    : g->items->feature[p->terms[j]];
 		ret = mn_regress_fit(&data, &fitted, c->err);
 	}
 	if (ret)
@@ -579,7 +576,7 @@ static int fill_used(struct campaign *c, struct result *r, const struct selectio
 		return no_memory(c);
 	c->ids[c->n_ids++] = ids;
 	for (size_t i = 0; i < pool->n; i++)
-		ids[i] = c->group.id[pool->rows[i]];
+		ids[i] = c->group->id[pool->rows[i]];
 	r->ids = ids;
 	r->n_ids = (uint32_t)pool->n;
 	return 0;
@@ -588,7 +585,7 @@ static int fill_used(struct campaign *c, struct result *r, const struct selectio
 static int fit_model(struct campaign *c, const struct mn_model *m, enum mn_target target, int cold,
 		     const char *backbone, const struct selection *s)
 {
-	const double *y = c->group.value[target];
+	const double *y = c->group->value[target];
 	struct pool pool = {
 		.rows = malloc((s->n ? s->n : 1) * sizeof(*pool.rows)),
 		.predicted = malloc((s->n ? s->n : 1) * sizeof(*pool.predicted)),
@@ -600,7 +597,7 @@ static int fit_model(struct campaign *c, const struct mn_model *m, enum mn_targe
 
 	if (ret)
 		goto out;
-	fill_range(r, &c->group, s);
+	fill_range(r, c->group, s);
 	r->fit.status = mn_regress_status_text(MN_REGRESS_TOO_FEW);
 	for (size_t i = 0; i < m->n_paths && !ret; i++)
 		ret = fit_path(c, r, m, i, y, s, &pool);
@@ -628,10 +625,10 @@ static int fit_target(struct campaign *c, enum mn_target target, int cold, int b
 	c->n_groups++;
 	if (ret || s.n + s.n_excluded + s.n_stale + s.n_no_ops + s.n_bad == 0)
 		goto out;
-	for (size_t i = 0; i < c->group.models->n && !ret; i++) {
-		const struct mn_model *m = &c->group.models->all[i];
+	for (size_t i = 0; i < c->data->models->n && !ret; i++) {
+		const struct mn_model *m = &c->data->models->all[i];
 
-		if ((m->ops >> c->group.op & 1) && (m->targets >> target & 1))
+		if ((m->ops >> c->group->op & 1) && (m->targets >> target & 1))
 			ret = fit_model(c, m, target, cold, backbone_name, &s);
 	}
 out:
@@ -641,14 +638,14 @@ out:
 
 static int fit_group(struct campaign *c)
 {
-	const struct mn_group *g = &c->group;
-	int n_backbones = g->op == MN_MODELS_WHOLE ? (int)g->n_backbones : 0, ret = 0;
+	const struct mn_group *g = c->group;
+	int n_backbones = g->op == MN_MODELS_WHOLE ? (int)c->data->n_backbones : 0, ret = 0;
 
 	for (int cold = 0; cold <= 1 && !ret; cold++)
 		for (int b = -1; b < n_backbones && !ret; b++) {
 			const char *name = g->op != MN_MODELS_WHOLE ? ""
 					   : b < 0                  ? "all"
-								    : g->backbones[b];
+								    : c->data->backbones[b];
 
 			/* Models of no known family are in "all" only. */
 			if (b >= 0 && !name[0])
@@ -660,40 +657,6 @@ static int fit_group(struct campaign *c)
 }
 
 /* The store */
-
-static int take_row(const struct mn_row *row, void *arg)
-{
-	struct campaign *c = arg;
-	int ret;
-
-	c->rows++;
-	if (row->layer && row->layer->op == MN_OP_NOP)
-		return 0;
-	if (!mn_group_has(&c->group, row)) {
-		ret = c->group.n ? fit_group(c) : 0;
-		if (ret)
-			return ret;
-		ret = mn_group_begin(&c->group, row);
-		if (ret)
-			return no_memory(c);
-	}
-	ret = mn_group_add(&c->group, row);
-	return ret ? mn_err_set(c->err, ret, "cannot collect the rows of %s: %s", row->board,
-				mn_err_text(ret))
-		   : 0;
-}
-
-static int read_board(struct campaign *c, struct mn_store *store, const char *board)
-{
-	struct mn_row_filter filter = {
-		.board = board, .kind = -1, .with_excluded = 1, .latest_only = 1};
-	int ret = mn_store_each_row(store, &filter, take_row, c, c->err);
-
-	if (!ret && c->group.n)
-		ret = fit_group(c);
-	mn_group_clear(&c->group);
-	return ret;
-}
 
 /* All or nothing: a reader never sees half of the old fits and half of the new ones. */
 static int put_results(struct campaign *c, struct mn_store *store)
@@ -756,21 +719,24 @@ int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 	       int (*cb)(const struct mn_fit *fit, void *arg), void *arg,
 	       struct mn_fit_stats *ret_stats, struct mn_err *err)
 {
-	struct campaign c = {.options = options, .err = err};
 	struct mn_models shipped = {0};
+	const struct mn_models *models = options->models ? options->models : &shipped;
+	struct mn_group_data data = {0};
+	struct campaign c = {.options = options, .data = &data, .store = store, .err = err};
 	struct mn_fit_stats stats = {0};
 	int ret = 0;
 
 	if (options->max_folds == 1 || options->max_folds > MN_REGRESS_FOLDS_MAX / 2)
 		return mn_err_set(err, MN_E_INVALID, "folds must be 2 to %d",
 				  MN_REGRESS_FOLDS_MAX / 2);
-	c.group.models = options->models ? options->models : &shipped;
 	if (!options->models)
 		ret = load_shipped(&shipped, err);
-	if (!ret && !options->boards)
-		ret = read_board(&c, store, NULL);
-	for (size_t i = 0; options->boards && i < options->n_boards && !ret; i++)
-		ret = read_board(&c, store, options->boards[i]);
+	if (!ret)
+		ret = mn_group_read(&data, store, models, options->boards, options->n_boards, err);
+	for (size_t i = 0; i < data.n_groups && !ret; i++) {
+		c.group = &data.groups[i];
+		ret = fit_group(&c);
+	}
 	if (ret)
 		goto out;
 	if (options->by_error && c.n_results)
@@ -795,7 +761,7 @@ int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 		else
 			stats.refused++;
 	}
-	stats.rows = c.rows;
+	stats.rows = data.rows;
 	if (!options->dry_run && c.n_results)
 		ret = put_results(&c, store);
 	for (size_t i = 0; i < c.n_results && !ret && cb; i++)
@@ -803,7 +769,7 @@ int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 	if (!ret && ret_stats)
 		*ret_stats = stats;
 out:
-	mn_group_free(&c.group);
+	mn_group_free(&data);
 	free_results(&c);
 	mn_models_free(&shipped);
 	return ret;

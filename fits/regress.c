@@ -64,8 +64,39 @@ static int by_order(const void *a, const void *b)
 	return (x->order > y->order) - (x->order < y->order);
 }
 
-int mn_regress_folds(const uint64_t *keys, const uint32_t *rows, size_t n, uint64_t seed,
-		     uint32_t max_folds, uint8_t *fold, uint32_t *ret_folds, size_t *ret_distinct)
+/* Sorts by order; a million cards byte by byte, as that takes a third of the time. */
+static int sort_deck(struct dealt *deck, size_t n)
+{
+	struct dealt *from = deck, *to, *spare;
+
+	if (n < 4096) {
+		qsort(deck, n, sizeof(*deck), by_order);
+		return 0;
+	}
+	to = spare = malloc(n * sizeof(*spare));
+	if (!spare)
+		return MN_E_NOMEM;
+	for (int shift = 0; shift < 64; shift += 8) {
+		size_t start[257] = {0};
+		struct dealt *other = from;
+
+		for (size_t i = 0; i < n; i++)
+			start[(from[i].order >> shift & 255) + 1]++;
+		for (int i = 1; i < 256; i++)
+			start[i] += start[i - 1];
+		for (size_t i = 0; i < n; i++)
+			to[start[from[i].order >> shift & 255]++] = from[i];
+		from = to;
+		to = other;
+	}
+	/* An even number of passes: the result is in deck. */
+	free(spare);
+	return 0;
+}
+
+int mn_regress_folds(const uint64_t *keys, const uint32_t *rows, const uint32_t *item, size_t n,
+		     uint64_t seed, uint32_t max_folds, uint8_t *fold, uint32_t *ret_folds,
+		     size_t *ret_distinct)
 {
 	struct dealt *deck;
 	size_t distinct = 0, dealt = 0;
@@ -77,10 +108,15 @@ int mn_regress_folds(const uint64_t *keys, const uint32_t *rows, size_t n, uint6
 	if (!deck)
 		return MN_E_NOMEM;
 	for (size_t i = 0; i < n; i++) {
-		deck[i].order = mix(keys[rows ? rows[i] : i] ^ mix(seed));
+		size_t row = rows ? rows[i] : i;
+
+		deck[i].order = mix(keys[item ? item[row] : row] ^ mix(seed));
 		deck[i].row = (uint32_t)i;
 	}
-	qsort(deck, n, sizeof(*deck), by_order);
+	if (sort_deck(deck, n)) {
+		free(deck);
+		return MN_E_NOMEM;
+	}
 	for (size_t i = 0; i < n; i++)
 		distinct += i == 0 || deck[i].order != deck[i - 1].order;
 	folds = distinct < 2 * max_folds ? (uint32_t)distinct : max_folds;
@@ -92,6 +128,36 @@ int mn_regress_folds(const uint64_t *keys, const uint32_t *rows, size_t n, uint6
 	*ret_folds = folds;
 	*ret_distinct = distinct;
 	return 0;
+}
+
+double mn_regress_median(double *values, size_t n)
+{
+	size_t lo = 0, hi = n - 1, middle = n / 2;
+
+	/* Hoare's quickselect. */
+	while (lo < hi) {
+		double pivot = values[lo + (hi - lo) / 2];
+		size_t i = lo, j = hi;
+
+		for (;;) {
+			double swap;
+
+			while (values[i] < pivot)
+				i++;
+			while (values[j] > pivot)
+				j--;
+			if (i >= j)
+				break;
+			swap = values[i];
+			values[i++] = values[j];
+			values[j--] = swap;
+		}
+		if (middle <= j)
+			hi = j;
+		else
+			lo = j + 1;
+	}
+	return values[middle];
 }
 
 /* Triangles */
@@ -322,7 +388,7 @@ static size_t row_of(const struct mn_regress *d, size_t i)
 
 static double x_of(const struct mn_regress *d, size_t j, size_t row)
 {
-	return d->x[j] ? d->x[j][row] : 1.0;
+	return d->x[j] ? d->x[j][d->item ? d->item[row] : row] : 1.0;
 }
 
 /* Finds a bad value, columns that are all 0, columns that vary. Returns the status so far. */
@@ -443,13 +509,6 @@ static void cross_validate(const struct mn_regress *d, const struct triangle *fo
 		predicted[i] = fit_of(d, values[d->fold[i]], row_of(d, i));
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Bisquare weights from the residuals of a solution. 0: the rows lie on it, nothing to weigh. */
 static int reweigh(const struct mn_regress *d, const struct solution *s, double *scratch,
 		   double *weights, struct mn_regress_result *ret)
@@ -462,8 +521,7 @@ static int reweigh(const struct mn_regress *d, const struct solution *s, double 
 		weights[i] = weight_of(d, row) * (d->y[row] - fit_of(d, s->value, row));
 		scratch[i] = fabs(weights[i]);
 	}
-	qsort(scratch, d->n, sizeof(*scratch), by_size);
-	scale = 4.685 * 1.4826 * scratch[d->n / 2];
+	scale = 4.685 * 1.4826 * mn_regress_median(scratch, d->n);
 	/* Exact to rounding. */
 	if (!(scale > 1e-9 * (d->weighting == MN_WEIGHTING_RELATIVE ? 1 : fabs(s->value[0]))))
 		return 0;

@@ -55,7 +55,8 @@ struct mn_regress {
 	/* A column a term; NULL is the constant 1. */
 	const double *x[MN_REGRESS_TERMS_MAX];
 	const double *y;
-	const uint32_t *rows; /* row i is x[j][rows[i]], y[rows[i]]; NULL: i itself */
+	const uint32_t *rows; /* row i has y[rows[i]]; NULL: y[i] */
+	const uint32_t *item; /* and x[j][item[rows[i]]]; NULL: x[j][rows[i]] */
 	enum mn_weighting weighting;
 	const uint8_t *fold; /* of row i, from mn_regress_folds() */
 	uint32_t n_folds;
@@ -119,11 +120,15 @@ struct mn_regress_result {
  * Deal rows to folds: equal keys always to the same one (a layer that was measured twice must not
  * predict itself), the distinct keys evenly, in an order drawn from seed that does not depend on
  * the order of rows. Leave-one-out (a fold a key) below 2 * max_folds distinct keys. fold[i] is for
- * row i; key of row i is keys[rows ? rows[i] : i]. max_folds is 2..MN_REGRESS_FOLDS_MAX / 2.
- * MN_E_NOMEM, MN_E_INVALID.
+ * row i; rows, item and keys are as rows, item and a column of struct mn_regress. max_folds
+ * is 2..MN_REGRESS_FOLDS_MAX / 2. MN_E_NOMEM, MN_E_INVALID.
  */
-int mn_regress_folds(const uint64_t *keys, const uint32_t *rows, size_t n, uint64_t seed,
-		     uint32_t max_folds, uint8_t *fold, uint32_t *ret_folds, size_t *ret_distinct);
+int mn_regress_folds(const uint64_t *keys, const uint32_t *rows, const uint32_t *item, size_t n,
+		     uint64_t seed, uint32_t max_folds, uint8_t *fold, uint32_t *ret_folds,
+		     size_t *ret_distinct);
+
+/* The middle one of n > 0 values (the upper of two), which are left in another order. */
+double mn_regress_median(double *values, size_t n);
 
 /*
  * Fit. 0 with ret->status for whatever the data are; MN_E_INVALID, MN_E_NOMEM for what the caller

@@ -47,6 +47,9 @@
 	X(REPETITION_GET, "SELECT cycles FROM repetition WHERE measurement_id = ?1"                \
 			  " ORDER BY position")                                                    \
 	X(MEASUREMENT_FIND, "SELECT 1 FROM measurement WHERE id = ?1")                             \
+	X(MEASUREMENT_NAME, "SELECT ifnull(l.text, p.model) FROM measurement m"                    \
+			    " JOIN probe p ON p.id = m.probe_id"                                   \
+			    " LEFT JOIN layer l ON l.id = p.layer_id WHERE m.id = ?1")             \
 	X(IMPORT_FIND, "SELECT 1 FROM measurement WHERE import_hash = ?1")                         \
 	X(FAILURE_ADD, "INSERT INTO failure (session_id, probe_id, at_ms, code, reason, retry)"    \
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                         \

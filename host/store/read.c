@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "row.h"
 #include "store_read.h"
 
 /* Order of the columns of both queries below. */
@@ -94,36 +95,64 @@ static double scaled(int64_t value, double unit)
 	return value < 0 ? -1.0 : (double)value * unit;
 }
 
-static void derive(struct mn_row *row, sqlite3_stmt *stmt)
+double mn_row_clock_hz(enum mn_kind kind, int64_t set, int64_t measured)
 {
-	int64_t set = mn_column_int(stmt, C_CLOCK_SET, 0);
-	int64_t measured = mn_column_int(stmt, C_CLOCK_MEASURED, 0);
-	int64_t n = mn_column_int(stmt, C_N, -1), n2 = mn_column_int(stmt, C_N2, -1);
-	int64_t reps = sqlite3_column_int64(stmt, C_REPS);
-	int64_t overhead = mn_column_int(stmt, C_OVERHEAD, -1);
-
 	/* A virtual board's clock is what it was set to, by definition; what the host could measure
 	 * there is the host's own speed. */
-	row->clock_hz = (double)(row->kind == MN_KIND_MEASURED && measured ? measured : set);
-	row->cycles = scaled(mn_column_int(stmt, C_CYCLES, -1), 1.0);
-	if (row->cycles < 0 && n >= 0 && n2 >= 0 && reps > 0) {
-		row->cycles = (double)(n2 - n) / (double)reps;
+	return (double)(kind == MN_KIND_MEASURED && measured ? measured : set);
+}
+
+void mn_row_derive(const struct mn_row_raw *raw, struct mn_row_figures *ret)
+{
+	double clock_hz = mn_row_clock_hz(raw->kind, raw->clock_set_hz, raw->clock_measured_hz);
+	struct mn_row_figures f = {.cycles = scaled(raw->cycles, 1.0)};
+
+	if (f.cycles < 0 && raw->n_cycles >= 0 && raw->n2_cycles >= 0 && raw->reps > 0) {
+		f.cycles = (double)(raw->n2_cycles - raw->n_cycles) / (double)raw->reps;
 		/* The null probe is the overhead itself; what it shows is left to see. */
-		if (overhead > 0 && row->cycles > (double)overhead &&
-		    !(row->layer && row->layer->op == MN_OP_NOP))
-			row->cycles -= (double)overhead;
+		if (raw->overhead_cycles > 0 && f.cycles > (double)raw->overhead_cycles &&
+		    !raw->is_null)
+			f.cycles -= (double)raw->overhead_cycles;
 	}
-	row->latency_ms = scaled(mn_column_int(stmt, C_LATENCY, -1), 1e-6);
-	if (row->latency_ms < 0 && row->cycles >= 0 && row->clock_hz > 0)
-		row->latency_ms = row->cycles / row->clock_hz * 1e3;
-	row->overhead_ms =
-		overhead >= 0 && row->clock_hz > 0 ? (double)overhead / row->clock_hz * 1e3 : -1.0;
-	row->energy_mJ = scaled(mn_column_int(stmt, C_ENERGY, -1), 1e-6);
-	row->power_mW = scaled(mn_column_int(stmt, C_POWER, -1), 1e-3);
-	if (row->power_mW < 0 && row->energy_mJ >= 0 && row->latency_ms > 0)
-		row->power_mW = row->energy_mJ / row->latency_ms * 1e3;
-	else if (row->energy_mJ < 0 && row->power_mW >= 0 && row->latency_ms > 0)
-		row->energy_mJ = row->power_mW * row->latency_ms * 1e-3;
+	f.latency_ms = scaled(raw->latency_ns, 1e-6);
+	if (f.latency_ms < 0 && f.cycles >= 0 && clock_hz > 0)
+		f.latency_ms = f.cycles / clock_hz * 1e3;
+	f.energy_mJ = scaled(raw->energy_nJ, 1e-6);
+	f.power_mW = scaled(raw->power_uW, 1e-3);
+	if (f.power_mW < 0 && f.energy_mJ >= 0 && f.latency_ms > 0)
+		f.power_mW = f.energy_mJ / f.latency_ms * 1e3;
+	else if (f.energy_mJ < 0 && f.power_mW >= 0 && f.latency_ms > 0)
+		f.energy_mJ = f.power_mW * f.latency_ms * 1e-3;
+	*ret = f;
+}
+
+static void derive(struct mn_row *row, sqlite3_stmt *stmt)
+{
+	const struct mn_row_raw raw = {
+		.kind = row->kind,
+		.clock_set_hz = mn_column_int(stmt, C_CLOCK_SET, 0),
+		.clock_measured_hz = mn_column_int(stmt, C_CLOCK_MEASURED, 0),
+		.reps = sqlite3_column_int64(stmt, C_REPS),
+		.is_null = row->layer && row->layer->op == MN_OP_NOP,
+		.n_cycles = mn_column_int(stmt, C_N, -1),
+		.n2_cycles = mn_column_int(stmt, C_N2, -1),
+		.overhead_cycles = mn_column_int(stmt, C_OVERHEAD, -1),
+		.cycles = mn_column_int(stmt, C_CYCLES, -1),
+		.latency_ns = mn_column_int(stmt, C_LATENCY, -1),
+		.energy_nJ = mn_column_int(stmt, C_ENERGY, -1),
+		.power_uW = mn_column_int(stmt, C_POWER, -1),
+	};
+	struct mn_row_figures f;
+
+	mn_row_derive(&raw, &f);
+	row->clock_hz = mn_row_clock_hz(raw.kind, raw.clock_set_hz, raw.clock_measured_hz);
+	row->cycles = f.cycles;
+	row->latency_ms = f.latency_ms;
+	row->energy_mJ = f.energy_mJ;
+	row->power_mW = f.power_mW;
+	row->overhead_ms = raw.overhead_cycles >= 0 && row->clock_hz > 0
+				   ? (double)raw.overhead_cycles / row->clock_hz * 1e3
+				   : -1.0;
 }
 
 static int fill_row(struct mn_store *store, sqlite3_stmt *stmt, struct mn_layer *layer,

@@ -66,6 +66,62 @@ int mn_store_each_row(struct mn_store *store, const struct mn_row_filter *filter
 		      int (*cb)(const struct mn_row *row, void *arg), void *arg,
 		      struct mn_err *err);
 
+/* Of one run; negative: not there. As in struct mn_row. */
+struct mn_row_figures {
+	double cycles, latency_ms, energy_mJ, power_mW;
+};
+
+/*
+ * All measurements as numbers, for who reads a million of them: every session, layer and probe
+ * once, each with its number 0, 1, 2 ..., then every measurement with the numbers of its session
+ * and probe, the newest first. One state of the database. A callback returns 0 to go on; else the
+ * scan ends and returns it. Strings and structs are valid during the callback only.
+ */
+#define MN_SCAN_NONE UINT32_MAX
+enum {
+	MN_SCAN_NULL_PROBE = 1
+}; /* from the probe callback: it is one, and its rows keep the overhead */
+
+struct mn_scan_session {
+	enum mn_kind kind;
+	const char *board, *image, *rig_model, *source;
+	double clock_hz;
+	int64_t clock_set_hz; /* 0: not known */
+};
+
+struct mn_scan_probe {
+	uint32_t layer;               /* number of its layer; MN_SCAN_NONE: a model */
+	const char *model, *backbone; /* "" for a layer */
+	int64_t ops;                  /* of a model; -1: not known */
+	const char *kernels;
+	int cold;
+};
+
+struct mn_scan_row {
+	int64_t id;              /* of the measurement */
+	uint32_t session, probe; /* numbers */
+	struct mn_row_figures figures;
+	int excluded_latency, excluded_energy; /* 1: there is a reason to leave them out */
+};
+
+struct mn_scan {
+	int (*session)(const struct mn_scan_session *session, uint32_t number, void *arg);
+	/* layer and info NULL: this mnchar cannot read it; if it was measured, the scan fails
+	 * later.
+	 */
+	int (*layer)(const struct mn_layer *layer, const struct mn_layer_info *info,
+		     const char *text, uint32_t number, void *arg);
+	int (*probe)(const struct mn_scan_probe *probe, uint32_t number, void *arg);
+	int (*row)(const struct mn_scan_row *row, void *arg);
+	void *arg;
+};
+int mn_store_scan(struct mn_store *store, const struct mn_scan *scan, struct mn_err *err);
+
+/* The text of a measurement's layer, or the name of its model; the caller frees it. MN_E_NOTFOUND.
+ */
+int mn_store_name(struct mn_store *store, int64_t measurement_id, char **ret_name,
+		  struct mn_err *err);
+
 /* Raw cycles of each repetition in order of running, at most size values. Returns how many the row
  * has, or MN_E_*. */
 int mn_store_get_reps(struct mn_store *store, int64_t measurement_id, uint32_t *buf, uint32_t size,

@@ -36,7 +36,7 @@ static gsl_rng *new_rng(unsigned long seed)
 static void deal(struct data *t, size_t n)
 {
 	t->d.n = n;
-	assert_int_equal(mn_regress_folds(t->key, t->d.rows, n, 1, 10, t->fold, &t->d.n_folds,
+	assert_int_equal(mn_regress_folds(t->key, t->d.rows, NULL, n, 1, 10, t->fold, &t->d.n_folds,
 					  &t->d.n_distinct),
 			 0);
 	t->d.fold = t->fold;
@@ -244,7 +244,8 @@ static void folds_keep_equal_keys_together(void **state)
 	(void)state;
 	for (size_t i = 0; i < 100; i++)
 		key[i] = i / 2;
-	assert_int_equal(mn_regress_folds(key, NULL, 100, 1, 10, fold, &n_folds, &distinct), 0);
+	assert_int_equal(mn_regress_folds(key, NULL, NULL, 100, 1, 10, fold, &n_folds, &distinct),
+			 0);
 	assert_int_equal(n_folds, 10);
 	assert_int_equal(distinct, 50);
 	for (size_t i = 0; i < 100; i += 2) {
@@ -256,17 +257,19 @@ static void folds_keep_equal_keys_together(void **state)
 	/* Another order of rows, the same folds. */
 	for (size_t i = 0; i < 100; i++)
 		shuffled[i] = key[99 - i];
-	assert_int_equal(mn_regress_folds(shuffled, NULL, 100, 1, 10, other, &n_folds, &distinct),
-			 0);
+	assert_int_equal(
+		mn_regress_folds(shuffled, NULL, NULL, 100, 1, 10, other, &n_folds, &distinct), 0);
 	for (size_t i = 0; i < 100; i++)
 		assert_int_equal(fold[i], other[99 - i]);
 	/* Another seed, other folds. */
-	assert_int_equal(mn_regress_folds(key, NULL, 100, 2, 10, other, &n_folds, &distinct), 0);
+	assert_int_equal(mn_regress_folds(key, NULL, NULL, 100, 2, 10, other, &n_folds, &distinct),
+			 0);
 	assert_memory_not_equal(fold, other, sizeof(fold));
 	/* Few distinct keys: each is left out once. */
-	assert_int_equal(mn_regress_folds(key, NULL, 38, 1, 10, fold, &n_folds, &distinct), 0);
+	assert_int_equal(mn_regress_folds(key, NULL, NULL, 38, 1, 10, fold, &n_folds, &distinct),
+			 0);
 	assert_int_equal(n_folds, 19);
-	assert_int_equal(mn_regress_folds(key, NULL, 38, 1, 1, fold, &n_folds, &distinct),
+	assert_int_equal(mn_regress_folds(key, NULL, NULL, 38, 1, 1, fold, &n_folds, &distinct),
 			 MN_E_INVALID);
 }
 

@@ -192,6 +192,109 @@ static void filters_and_latest(void **state)
 	mn_store_close(store);
 }
 
+/* What a scan said. */
+struct scanned {
+	struct mn_scan_session sessions[4];
+	char layers[4][MN_LAYER_TEXT_MAX];
+	struct mn_scan_probe probes[4];
+	struct mn_scan_row rows[8];
+	uint32_t n_sessions, n_layers, n_probes, n_rows;
+};
+
+static int scan_session(const struct mn_scan_session *session, uint32_t number, void *arg)
+{
+	struct scanned *s = arg;
+
+	assert_int_equal(number, s->n_sessions);
+	s->sessions[s->n_sessions++] = *session;
+	return 0;
+}
+
+static int scan_layer(const struct mn_layer *layer, const struct mn_layer_info *info,
+		      const char *text, uint32_t number, void *arg)
+{
+	struct scanned *s = arg;
+
+	assert_int_equal(number, s->n_layers);
+	assert_int_equal(!layer, !info);
+	snprintf(s->layers[s->n_layers++], MN_LAYER_TEXT_MAX, "%s%s", layer ? "" : "!", text);
+	return 0;
+}
+
+static int scan_probe(const struct mn_scan_probe *probe, uint32_t number, void *arg)
+{
+	struct scanned *s = arg;
+
+	assert_int_equal(number, s->n_probes);
+	s->probes[s->n_probes++] = *probe;
+	return 0;
+}
+
+static int scan_row(const struct mn_scan_row *row, void *arg)
+{
+	struct scanned *s = arg;
+
+	s->rows[s->n_rows++] = *row;
+	return 0;
+}
+
+static void a_scan_gives_the_same_figures(void **state)
+{
+	struct mn_store *store = open_or_die(in_scratch("a.db"), MN_STORE_CREATE);
+	struct mn_rig rig = test_rig();
+	int64_t session = put_test_session(store, &rig, NULL), ids[3];
+	int64_t conv = put_test_probe(store, TEST_LAYER);
+	int64_t add = put_test_probe(store, "add in=1x8x8x16 in2=1x8x8x16");
+	struct scanned s = {0};
+	const struct mn_scan scan = {scan_session, scan_layer, scan_probe, scan_row, &s};
+	struct mn_measurement m;
+	struct mn_err err = {0};
+	char *name = NULL;
+
+	(void)state;
+	/* A hole in the ids. */
+	sql_run(in_scratch("a.db"), "UPDATE probe SET id = 17 WHERE id = 2");
+	add = 17;
+	for (int i = 0; i < 3; i++) {
+		m = test_measurement(session, i == 1 ? add : conv, i);
+		assert_int_equal(mn_store_put_measurement(store, &m, &ids[i], NULL), 0);
+	}
+	assert_int_equal(mn_store_scan(store, &scan, NULL), 0);
+	assert_int_equal(s.n_sessions, 1);
+	assert_int_equal(s.n_layers, 2);
+	assert_int_equal(s.n_probes, 2);
+	assert_int_equal(s.n_rows, 3);
+	assert_int_equal(strncmp(s.layers[0], TEST_LAYER, 30), 0);
+	/* The newest first. */
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct seen seen =
+			read_rows(store, &(struct mn_row_filter){.kind = -1,
+								 .op = i == 1 ? "add" : "conv_2d"});
+
+		assert_int_equal(s.rows[i].id, ids[2 - i]);
+		assert_int_equal(s.probes[s.rows[i].probe].layer, i == 1);
+		if (i > 0)
+			continue;
+		assert_near(s.rows[i].figures.cycles, seen.row.cycles, 0);
+		assert_near(s.rows[i].figures.latency_ms, seen.row.latency_ms, 0);
+	}
+	assert_int_equal(mn_store_name(store, ids[1], &name, NULL), 0);
+	assert_string_equal(name, s.layers[1]);
+	free(name);
+	assert_int_equal(mn_store_name(store, 999, &name, &err), MN_E_NOTFOUND);
+	/* A layer that this program cannot read is an error if it was measured, and only then. */
+	sql_run(in_scratch("a.db"),
+		"INSERT INTO layer VALUES (9, 'warp in=1x1x1x1', '0', 'warp', 0, 0)");
+	memset(&s, 0, sizeof(s));
+	assert_int_equal(mn_store_scan(store, &scan, NULL), 0);
+	assert_string_equal(s.layers[2], "!warp in=1x1x1x1");
+	sql_run(in_scratch("a.db"), "UPDATE probe SET layer_id = 9 WHERE id = 17");
+	memset(&s, 0, sizeof(s));
+	assert_int_equal(mn_store_scan(store, &scan, &err), MN_E_SCHEMA);
+	assert_non_null(strstr(err.msg, "measurement 2 has a layer"));
+	mn_store_close(store);
+}
+
 static void excluded_figures_are_withheld(void **state)
 {
 	struct mn_store *store = open_or_die(in_scratch("a.db"), MN_STORE_CREATE);
@@ -612,6 +715,7 @@ int main(void)
 		T(values_out_of_range_are_refused),
 		T(a_group_is_all_or_nothing),
 		T(a_fit_replaces_its_like),
+		T(a_scan_gives_the_same_figures),
 		T(a_fit_keeps_what_its_intervals_need),
 		cmocka_unit_test(kinds_have_names),
 	};

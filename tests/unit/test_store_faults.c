@@ -42,6 +42,35 @@ static int ignore_fit(const struct mn_fit *fit, void *arg)
 	return 0;
 }
 
+static int scan_session(const struct mn_scan_session *session, uint32_t number, void *arg)
+{
+	(void)arg;
+	assert_true(session->board[0] && number == 0);
+	return 0;
+}
+
+static int scan_layer(const struct mn_layer *layer, const struct mn_layer_info *info,
+		      const char *text, uint32_t number, void *arg)
+{
+	(void)arg;
+	assert_true(layer && info && text[0] && number == 0);
+	return 0;
+}
+
+static int scan_probe(const struct mn_scan_probe *probe, uint32_t number, void *arg)
+{
+	(void)arg;
+	assert_true(probe->kernels[0] && number == 0);
+	return 0;
+}
+
+static int scan_row(const struct mn_scan_row *row, void *arg)
+{
+	assert_true(row->figures.cycles > 0);
+	++*(int *)arg;
+	return 0;
+}
+
 #define TRY(call)                                                                                  \
 	do {                                                                                       \
 		struct mn_err try_err = {0};                                                       \
@@ -95,6 +124,9 @@ static void use_store(const char *vfs)
 		ok &= before;
 	}
 	TRY(mn_store_each_row(store, NULL, ignore_row, &n, &try_err));
+	TRY(mn_store_scan(store,
+			  &(struct mn_scan){scan_session, scan_layer, scan_probe, scan_row, &n},
+			  &try_err));
 	if (report->measured[0] == 1) {
 		int before = ok;
 
