@@ -8,11 +8,11 @@
 
 #define NOWHERE 0xffu
 
+/* Lines held are numbered places 0 … n - 1, in a ring with place n as its head: after the head
+ * comes the youngest, before it the oldest. */
 struct mn_lru {
 	uint32_t n, base, shift, places;
-	uint32_t youngest;
-	uint64_t clock;
-	uint64_t *age;  /* of each line held */
+	uint8_t younger[NOWHERE + 1], older[NOWHERE + 1];
 	uint32_t *line; /* its number */
 	uint8_t *place; /* by number of the line: where it is held */
 };
@@ -30,10 +30,9 @@ struct mn_lru *mn_lru_new(uint32_t lines, uint32_t line_bytes, uint32_t base, ui
 	lru->base = base;
 	lru->shift = (uint32_t)__builtin_ctz(line_bytes);
 	lru->places = (span_bytes >> lru->shift) + 1;
-	lru->age = calloc(lines, sizeof(*lru->age));
 	lru->line = calloc(lines, sizeof(*lru->line));
 	lru->place = malloc(lru->places);
-	if (!lru->age || !lru->line || !lru->place) {
+	if (!lru->line || !lru->place) {
 		mn_lru_free(lru);
 		return NULL;
 	}
@@ -45,7 +44,6 @@ void mn_lru_free(struct mn_lru *lru)
 {
 	if (!lru)
 		return;
-	free(lru->age);
 	free(lru->line);
 	free(lru->place);
 	free(lru);
@@ -54,11 +52,12 @@ void mn_lru_free(struct mn_lru *lru)
 void mn_lru_clear(struct mn_lru *lru)
 {
 	memset(lru->place, NOWHERE, lru->places);
-	for (uint32_t i = 0; i < lru->n; i++) {
-		lru->line[i] = NO_LINE;
-		lru->age[i] = 0;
+	for (uint32_t i = 0; i <= lru->n; i++) {
+		lru->older[i] = (uint8_t)(i < lru->n ? i + 1 : 0);
+		lru->younger[i] = (uint8_t)(i ? i - 1 : lru->n);
+		if (i < lru->n)
+			lru->line[i] = NO_LINE;
 	}
-	lru->youngest = 0;
 }
 
 static uint32_t lru_place(const struct mn_lru *lru, uint32_t addr)
@@ -73,37 +72,45 @@ int mn_lru_has(const struct mn_lru *lru, uint32_t addr)
 	return lru_place(lru, addr) != NOWHERE;
 }
 
+static void make_youngest(struct mn_lru *lru, uint32_t place)
+{
+	uint32_t head = lru->n;
+
+	if (lru->older[head] == place)
+		return;
+	lru->older[lru->younger[place]] = lru->older[place];
+	lru->younger[lru->older[place]] = lru->younger[place];
+	lru->older[place] = lru->older[head];
+	lru->younger[place] = (uint8_t)head;
+	lru->younger[lru->older[head]] = (uint8_t)place;
+	lru->older[head] = (uint8_t)place;
+}
+
 int mn_lru_touch(struct mn_lru *lru, uint32_t addr)
 {
 	uint32_t place = lru_place(lru, addr);
 
 	if (place == NOWHERE)
 		return 0;
-	if (place != lru->youngest) {
-		lru->age[place] = ++lru->clock;
-		lru->youngest = place;
-	}
+	make_youngest(lru, place);
 	return 1;
 }
 
 void mn_lru_insert(struct mn_lru *lru, uint32_t addr)
 {
-	uint32_t number = (addr - lru->base) >> lru->shift, oldest = 0;
+	uint32_t number = (addr - lru->base) >> lru->shift, oldest = lru->younger[lru->n];
 
 	if (number >= lru->places)
 		return;
-	for (uint32_t i = 1; i < lru->n; i++)
-		if (lru->age[i] < lru->age[oldest])
-			oldest = i;
 	if (lru->line[oldest] != NO_LINE)
 		lru->place[lru->line[oldest]] = NOWHERE;
 	lru->line[oldest] = number;
 	lru->place[number] = (uint8_t)oldest;
-	lru->age[oldest] = ++lru->clock;
-	lru->youngest = oldest;
+	make_youngest(lru, oldest);
 }
 
 struct mn_l1 {
+	struct mn_l1_head head;
 	uint32_t sets, ways, line_shift, way_shift, seed, lfsr;
 	uint32_t *line; /* [set][way] line number */
 	uint8_t *dirty;
@@ -125,6 +132,7 @@ struct mn_l1 *mn_l1_new(uint32_t bytes, uint32_t ways, uint32_t line_bytes, uint
 	l1->sets = sets;
 	l1->ways = ways;
 	l1->line_shift = (uint32_t)__builtin_ctz(line_bytes);
+	l1->head.line_shift = l1->line_shift;
 	l1->way_shift = 32 - (uint32_t)__builtin_ctz(ways);
 	l1->seed = seed ? seed : 1;
 	l1->line = calloc((size_t)sets * ways, sizeof(*l1->line));
@@ -146,8 +154,15 @@ void mn_l1_free(struct mn_l1 *l1)
 	free(l1);
 }
 
+static void forget_near(struct mn_l1 *l1)
+{
+	for (uint32_t k = 0; k < MN_L1_NEAR; k++)
+		l1->head.near[k] = NO_LINE;
+}
+
 void mn_l1_invalidate_all(struct mn_l1 *l1)
 {
+	forget_near(l1);
 	for (uint32_t i = 0; i < l1->sets * l1->ways; i++) {
 		l1->line[i] = NO_LINE;
 		l1->dirty[i] = 0;
@@ -182,6 +197,7 @@ int mn_l1_hit(struct mn_l1 *l1, uint32_t addr, int dirty)
 	if (at == NO_LINE)
 		return 0;
 	l1->dirty[at] |= (uint8_t)dirty;
+	l1->head.near[l1->line[at] % MN_L1_NEAR] = l1->line[at];
 	return 1;
 }
 
@@ -198,6 +214,9 @@ int mn_l1_fill(struct mn_l1 *l1, uint32_t addr, int dirty)
 		w = l1->lfsr & (l1->ways - 1);
 	}
 	evicted = l1->line[at + w] != NO_LINE && l1->dirty[at + w];
+	if (l1->head.near[l1->line[at + w] % MN_L1_NEAR] == l1->line[at + w])
+		l1->head.near[l1->line[at + w] % MN_L1_NEAR] = NO_LINE;
+	l1->head.near[line % MN_L1_NEAR] = line;
 	l1->line[at + w] = line;
 	l1->dirty[at + w] = (uint8_t)dirty;
 	return evicted;
@@ -209,8 +228,10 @@ static int l1_drop(struct mn_l1 *l1, uint32_t at, int clean, int invalidate)
 
 	if (clean || invalidate)
 		l1->dirty[at] = 0;
-	if (invalidate)
+	if (invalidate) {
+		forget_near(l1);
 		l1->line[at] = NO_LINE;
+	}
 	return dirty;
 }
 

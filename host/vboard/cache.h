@@ -22,6 +22,24 @@ void mn_lru_insert(struct mn_lru *lru, uint32_t addr);
 
 struct mn_l1;
 
+#define MN_L1_NEAR 64u
+
+/* The first member of a mn_l1: lines that are there, by number, so that most hits need no search.
+ * A line that is not here may still be there. */
+struct mn_l1_head {
+	uint32_t line_shift;
+	uint32_t near[MN_L1_NEAR];
+};
+
+/* 1: addr's line is there, and was looked up before. */
+static inline int mn_l1_near(const struct mn_l1 *l1, uint32_t addr)
+{
+	const struct mn_l1_head *head = (const struct mn_l1_head *)(const void *)l1;
+	uint32_t line = addr >> head->line_shift;
+
+	return head->near[line % MN_L1_NEAR] == line;
+}
+
 /* bytes = sets * ways * line_bytes, all powers of two. NULL if not, or out of memory. */
 struct mn_l1 *mn_l1_new(uint32_t bytes, uint32_t ways, uint32_t line_bytes, uint32_t seed);
 void mn_l1_free(struct mn_l1 *l1);

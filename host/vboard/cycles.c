@@ -14,6 +14,23 @@ const char *mn_stall_name(enum mn_stall cause)
 	return cause < MN_STALL_CAUSES ? names[cause] : "?";
 }
 
+uint32_t mn_lines_take(struct mn_cycles *m, struct mn_lines *ret_lines[MN_LINES_USED])
+{
+	uint32_t n = m->n_used;
+
+	for (uint32_t k = 0; k < n; k++) {
+		struct mn_lines *lines = m->used[k];
+		uint32_t at = k;
+
+		for (; at && ret_lines[at - 1]->used > lines->used; at--)
+			ret_lines[at] = ret_lines[at - 1];
+		ret_lines[at] = lines;
+		lines->listed = MN_LINES_NOT_LISTED;
+	}
+	m->n_used = 0;
+	return n;
+}
+
 int mn_cycles_new(const struct mn_board *board, uint32_t seed, struct mn_cycles **ret_model,
 		  struct mn_err *err)
 {

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "addr.h"
 #include "insn.h"
 
 struct mn_board;
@@ -73,6 +74,24 @@ const char *mn_stall_name(enum mn_stall cause);
 
 #define MN_STATE_MAX 128u /* bytes of the largest canonical pipeline state */
 
+/*
+ * The instruction lines of a run of instructions, and when they were last used. So that a run whose
+ * lines are known to be cached costs nothing to look up, the order of use is told to the cache only
+ * when it matters: before a line is replaced.
+ */
+#define MN_LINES 20u
+
+enum mn_lines_listed { MN_LINES_NOT_LISTED, MN_LINES_LISTED, MN_LINES_NO_ORDER };
+
+struct mn_lines {
+	uint64_t epoch; /* mn_cycles.lines_epoch when all of them were cached */
+	uint64_t used;  /* mn_cycles.uses when they were used last */
+	uint8_t n, listed;
+	uint32_t line[MN_LINES]; /* addresses, ascending */
+};
+
+#define MN_LINES_USED 64u
+
 struct mn_step_in {
 	const struct mn_insn *insn;
 	uint32_t pc;
@@ -94,9 +113,11 @@ struct mn_cycles_ops {
 	const char *name;
 	size_t state_bytes; /* of the canonical state, at most MN_STATE_MAX */
 	unsigned line_bytes;
-	/* Class of a data access (functional). Not called for peripherals with side effects twice.
-	 */
+	/* Class of a data access (functional). */
 	uint8_t (*access)(struct mn_cycles *m, uint32_t addr, unsigned bytes, int store);
+	/* The same for all accesses of a recipe in order, none of them to a peripheral. */
+	void (*accesses)(struct mn_cycles *m, const struct mn_addr_recipe *recipe,
+			 const uint32_t *value, uint8_t *ret_class);
 	/* 1 if the class is of an address that is no multiple of the size. */
 	int (*unaligned)(uint8_t access);
 	/* Class of a branch that was executed (functional). */
@@ -105,9 +126,10 @@ struct mn_cycles_ops {
 	/* Cycles of a division n / d. */
 	uint8_t (*divide)(const struct mn_cycles *m, uint32_t n, uint32_t d, int is_signed);
 	void (*step)(struct mn_cycles *m, const struct mn_step_in *in);
-	/* 1 and touched, if all lines (addresses, ascending) hit without any cost; else 0,
-	 * untouched. */
-	int (*lines)(struct mn_cycles *m, const uint32_t *lines, unsigned n);
+	/* 1 and used, if all lines hit without any cost; else 0, nothing changed. */
+	int (*lines)(struct mn_cycles *m, struct mn_lines *lines);
+	/* Tell the cache of mn_cycles.used. */
+	void (*told)(struct mn_cycles *m);
 	/* The canonical state, zero-padded to state_bytes; 0 if the next block must be stepped. */
 	int (*save)(const struct mn_cycles *m, uint32_t pc, uint8_t *state);
 	void (*load)(struct mn_cycles *m, uint32_t pc, const uint8_t *state);
@@ -124,9 +146,28 @@ struct mn_cycles_ops {
 /* First member of each model's own struct. */
 struct mn_cycles {
 	const struct mn_cycles_ops *ops;
-	uint64_t now; /* cycle at which the next instruction could issue at the earliest */
+	uint64_t now;         /* cycle at which the next instruction could issue at the earliest */
+	uint64_t lines_epoch; /* changes when an instruction line may have gone */
+	uint64_t uses;
+	struct mn_lines *used[MN_LINES_USED]; /* not told to the cache yet */
+	uint32_t n_used;
 	struct mn_cycles_stats stats;
 };
+
+/* The lines were used and were cached. */
+static inline void mn_lines_used(struct mn_cycles *m, struct mn_lines *lines)
+{
+	lines->used = ++m->uses;
+	if (lines->listed != MN_LINES_NOT_LISTED)
+		return;
+	if (m->n_used == MN_LINES_USED)
+		m->ops->told(m);
+	lines->listed = MN_LINES_LISTED;
+	m->used[m->n_used++] = lines;
+}
+
+/* Take the list of used lines, the longest ago first; it is empty then. Returns how many. */
+uint32_t mn_lines_take(struct mn_cycles *m, struct mn_lines *ret_lines[MN_LINES_USED]);
 
 /* MN_E_NOMEM, or MN_E_INVALID with a sentence for a board's parameters that make no sense. */
 int mn_m4_new(const struct mn_board *board, struct mn_cycles **ret_model, struct mn_err *err);

@@ -144,6 +144,23 @@ static uint8_t m4_access(struct mn_cycles *m, uint32_t addr, unsigned bytes, int
 	return (uint8_t)(kind | extra << 3);
 }
 
+static void m4_accesses(struct mn_cycles *m, const struct mn_addr_recipe *recipe,
+			const uint32_t *value, uint8_t *ret_class)
+{
+	const struct mn_addr_access *a = recipe->access;
+	uint32_t base = self(m)->sram_base, size = self(m)->sram_size;
+
+	for (unsigned k = 0; k < recipe->n_access; k++) {
+		uint32_t addr = value[a[k].base] + a[k].offset;
+		uint32_t what = recipe->what[k], bytes = what & ~MN_ADDR_STORE;
+
+		if (addr - base < size && !(addr & (bytes - 1)))
+			ret_class[k] = K_SRAM;
+		else
+			ret_class[k] = m4_access(m, addr, bytes, (what & MN_ADDR_STORE) != 0);
+	}
+}
+
 static int m4_unaligned(uint8_t access)
 {
 	return EXTRA(access) != 0;
@@ -178,6 +195,23 @@ static uint8_t m4_divide(const struct mn_cycles *m, uint32_t n, uint32_t d, int 
 	return (uint8_t)(cycles > p->divide_max_cycles ? p->divide_max_cycles : cycles);
 }
 
+static void m4_told(struct mn_cycles *m)
+{
+	struct m4 *s = self(m);
+	struct mn_lines *used[MN_LINES_USED];
+	uint32_t n = mn_lines_take(m, used), first;
+
+	for (uint32_t k = 0; k < n; k++) {
+		first = used[k]->line[0];
+		is_flash(s, &first);
+		first -= used[k]->line[0];
+		for (unsigned i = 0; i < used[k]->n; i++) {
+			s->line_now = used[k]->line[i] + first;
+			mn_lru_touch(s->art_i, s->line_now);
+		}
+	}
+}
+
 /* Cycles that reading the I line of a word adds to a request at time t. */
 static uint64_t line_stall(struct m4 *s, uint32_t word, uint64_t t)
 {
@@ -187,12 +221,15 @@ static uint64_t line_stall(struct m4 *s, uint32_t word, uint64_t t)
 	if (ws == 0 || !is_flash(s, &word))
 		return 0;
 	line = word & ~(s->p.art_line_bytes - 1);
+	if (s->base.n_used)
+		m4_told(&s->base);
 	if (line == s->line_now)
 		return 0;
 	s->line_now = line;
 	if (s->config.art_i && mn_lru_touch(s->art_i, line))
 		return 0;
 	s->base.stats.i_misses++;
+	s->base.lines_epoch++;
 	if (s->config.art_prefetch && s->prefetched == line) {
 		done = s->prefetch_ready > t ? s->prefetch_ready : t;
 	} else {
@@ -443,25 +480,28 @@ static void m4_step(struct mn_cycles *m, const struct mn_step_in *in)
 	m->stats.insns++;
 }
 
-static int m4_lines(struct mn_cycles *m, const uint32_t *lines, unsigned n)
+static int m4_lines(struct mn_cycles *m, struct mn_lines *lines)
 {
 	struct m4 *s = self(m);
-	uint32_t offset;
+	uint32_t offset = lines->line[0];
 
-	if (n == 0 || s->config.flash_wait_states == 0)
+	if (s->config.flash_wait_states == 0 || !is_flash(s, &offset)) {
+		if (lines->listed == MN_LINES_LISTED)
+			m4_told(m);
+		lines->listed = MN_LINES_NO_ORDER;
+		lines->epoch = m->lines_epoch;
 		return 1;
-	offset = lines[0];
-	if (!is_flash(s, &offset))
-		return 1;
-	offset -= lines[0];
+	}
+	offset -= lines->line[0];
 	if (!s->config.art_i)
-		return n == 1 && lines[0] + offset == s->line_now;
-	for (unsigned k = 0; k < n; k++)
-		if (!mn_lru_has(s->art_i, lines[k] + offset))
+		return lines->n == 1 && lines->line[0] + offset == s->line_now;
+	for (unsigned k = 0; k < lines->n; k++)
+		if (!mn_lru_has(s->art_i, lines->line[k] + offset))
 			return 0;
-	for (unsigned k = 0; k < n; k++)
-		mn_lru_touch(s->art_i, lines[k] + offset);
-	s->line_now = lines[n - 1] + offset;
+	if (lines->listed == MN_LINES_NO_ORDER)
+		lines->listed = MN_LINES_NOT_LISTED;
+	lines->epoch = m->lines_epoch;
+	mn_lines_used(m, lines);
 	return 1;
 }
 
@@ -541,6 +581,8 @@ static void m4_load(struct mn_cycles *m, uint32_t pc, const uint8_t *state)
 
 static void m4_configure(struct mn_cycles *m, const struct mn_cycles_config *config)
 {
+	m4_told(m);
+	m->lines_epoch++;
 	self(m)->config = *config;
 }
 
@@ -549,6 +591,8 @@ static void m4_maintain(struct mn_cycles *m, enum mn_maintain op, uint32_t arg)
 	struct m4 *s = self(m);
 
 	(void)arg;
+	m4_told(m);
+	m->lines_epoch++;
 	if (op == MN_MAINTAIN_ART_I_RESET) {
 		mn_lru_clear(s->art_i);
 		s->line_now = NO_WORD;
@@ -563,6 +607,8 @@ static void m4_reset(struct mn_cycles *m)
 {
 	struct m4 *s = self(m);
 
+	m4_told(m);
+	m->lines_epoch++;
 	memset(&s->config, 0, sizeof(s->config));
 	s->config.apb1_div = s->config.apb2_div = 1;
 	mn_lru_clear(s->art_i);
@@ -597,11 +643,13 @@ static const struct mn_cycles_ops m4_ops = {
 	.state_bytes = sizeof(struct m4_state),
 	.line_bytes = 16,
 	.access = m4_access,
+	.accesses = m4_accesses,
 	.unaligned = m4_unaligned,
 	.branch = m4_branch,
 	.divide = m4_divide,
 	.step = m4_step,
 	.lines = m4_lines,
+	.told = m4_told,
 	.save = m4_save,
 	.load = m4_load,
 	.configure = m4_configure,

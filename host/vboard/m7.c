@@ -173,6 +173,28 @@ static uint8_t m7_access(struct mn_cycles *m, uint32_t addr, unsigned bytes, int
 	return (uint8_t)c;
 }
 
+static void m7_accesses(struct mn_cycles *m, const struct mn_addr_recipe *recipe,
+			const uint32_t *value, uint8_t *ret_class)
+{
+	struct m7 *s = self(m);
+	const struct mn_addr_access *a = recipe->access;
+	uint32_t store_word = s->store_word;
+
+	for (unsigned k = 0; k < recipe->n_access; k++) {
+		uint32_t addr = value[a[k].base] + a[k].offset;
+		uint32_t what = recipe->what[k], bytes = what & ~MN_ADDR_STORE;
+
+		if (!(what & MN_ADDR_STORE) && !(addr & (bytes - 1)) && mn_l1_near(s->l1_d, addr)) {
+			m->stats.d_lookups++;
+			ret_class[k] = (uint8_t)(K_HIT | (addr & 4 ? C_BANK : 0) |
+						 (addr >> 2 == store_word ? C_SAME : 0));
+		} else {
+			ret_class[k] = m7_access(m, addr, bytes, (what & MN_ADDR_STORE) != 0);
+			store_word = s->store_word;
+		}
+	}
+}
+
 static int m7_unaligned(uint8_t access)
 {
 	return KIND(access) < K_DEVICE && (access & C_UNALIGNED);
@@ -252,6 +274,7 @@ static uint64_t line_stall(struct m7 *s, uint32_t chunk, uint64_t t)
 	if (mn_l1_hit(s->l1_i, line, 0))
 		return 0;
 	s->base.stats.i_misses++;
+	s->base.lines_epoch++;
 	mn_l1_fill(s->l1_i, line, 0);
 	start = s->bus_free > t ? s->bus_free : t;
 	first = start + (flash ? s->p.flash_first_cycles : s->p.sram_first_cycles);
@@ -713,19 +736,26 @@ static void m7_step(struct mn_cycles *m, const struct mn_step_in *in)
 	m->stats.insns++;
 }
 
-static int m7_lines(struct mn_cycles *m, const uint32_t *lines, unsigned n)
+static int m7_lines(struct mn_cycles *m, struct mn_lines *lines)
 {
 	struct m7 *s = self(m);
 
-	if (n == 0 || within(s->tcm_base, s->tcm_size, s->n_tcm, lines[0]))
-		return 1;
-	if (!s->config.l1_i)
-		return 0;
-	for (unsigned k = 0; k < n; k++)
-		if (!mn_l1_hit(s->l1_i, lines[k], 0))
+	if (!within(s->tcm_base, s->tcm_size, s->n_tcm, lines->line[0])) {
+		if (!s->config.l1_i)
 			return 0;
-	s->line_now = lines[n - 1];
+		for (unsigned k = 0; k < lines->n; k++)
+			if (!mn_l1_hit(s->l1_i, lines->line[k], 0))
+				return 0;
+	}
+	lines->listed = MN_LINES_NO_ORDER; /* random replacement */
+	lines->epoch = m->lines_epoch;
 	return 1;
+}
+
+/* Nothing is ever listed. */
+static void m7_told(struct mn_cycles *m)
+{
+	m->n_used = 0;
 }
 
 /*
@@ -837,6 +867,7 @@ static void m7_load(struct mn_cycles *m, uint32_t pc, const uint8_t *state)
 
 static void m7_configure(struct mn_cycles *m, const struct mn_cycles_config *config)
 {
+	m->lines_epoch++;
 	self(m)->config = *config;
 	self(m)->line_now = NO_CHUNK;
 }
@@ -845,6 +876,7 @@ static void m7_maintain(struct mn_cycles *m, enum mn_maintain op, uint32_t arg)
 {
 	struct m7 *s = self(m);
 
+	m->lines_epoch++;
 	switch (op) {
 	case MN_MAINTAIN_I_ALL: {
 		mn_l1_clear(s->l1_i);
@@ -890,6 +922,7 @@ static void m7_reset(struct mn_cycles *m)
 {
 	struct m7 *s = self(m);
 
+	m->lines_epoch++;
 	memset(&s->config, 0, sizeof(s->config));
 	s->config.apb1_div = s->config.apb2_div = 1;
 	mn_l1_clear(s->l1_i);
@@ -936,11 +969,13 @@ static const struct mn_cycles_ops m7_ops = {
 	.state_bytes = sizeof(struct m7_state),
 	.line_bytes = 32,
 	.access = m7_access,
+	.accesses = m7_accesses,
 	.unaligned = m7_unaligned,
 	.branch = m7_branch,
 	.divide = m7_divide,
 	.step = m7_step,
 	.lines = m7_lines,
+	.told = m7_told,
 	.save = m7_save,
 	.load = m7_load,
 	.configure = m7_configure,

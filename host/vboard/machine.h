@@ -3,11 +3,16 @@
  * The machine: Unicorn executes the image, this file tells the cycle model what was executed.
  *
  * Two paths that give equal cycles:
- *   reference   a hook on every instruction; each is stepped through the model
- *   block       a hook on every block and on every data access. Accesses are only noted; when the
- * block has ended (and so the branch is known) it is accounted in segments. A segment whose
- *               instruction lines are all cached and whose (pipeline state, access classes, branch
- *               class) was seen before is looked up, any other is stepped.
+ *
+ *   reference  a hook on every instruction; each is stepped through the model.
+ *   block      a hook on every block. When it has ended (and so the branch is known) it is
+ * accounted in segments: one whose instruction lines are all cached and whose (pipeline state,
+ *              access classes, branch class) was seen before is looked up, any other is stepped.
+ *
+ * Where a block's accesses go: hot blocks have a recipe (addr.h) that tells the addresses from the
+ * registers at their start, and run without any hook on accesses. Accesses of the others are hooked
+ * and noted. A recipe that fails, or leads to a peripheral, makes the block one of the others.
+ *
  * A register access needs the exact time: the block up to that instruction is stepped first.
  * Unicorn's PC is not to be trusted there (it is only exact with a hook on every instruction): the
  * number of accesses so far says which instruction it is. Instructions in an IT block that access
@@ -47,6 +52,7 @@ struct mn_machine_result {
 
 struct mn_machine_stats {
 	uint64_t cycles, insns, blocks;
+	uint64_t fast;              /* blocks whose accesses were not watched */
 	uint64_t segments, stepped; /* of those, stepped instead of looked up */
 	uint32_t states, resets;
 	struct mn_cycles_stats model;

@@ -263,6 +263,8 @@ static void print_stats(const struct mn_machine *m, const struct mn_soc *soc, in
 		(double)executed / cpu / 1e6, (double)s.insns / cpu / 1e6);
 	if (bare)
 		return;
+	fprintf(stderr, "blocks %" PRIu64 ", %.2f %% with known addresses\n", s.blocks,
+		s.blocks ? 100.0 * (double)s.fast / (double)s.blocks : 0.0);
 	fprintf(stderr, "segments %" PRIu64 ", stepped %.2f %%, pipeline states %" PRIu32 "\n",
 		s.segments, s.segments ? 100.0 * (double)s.stepped / (double)s.segments : 0.0,
 		s.states);

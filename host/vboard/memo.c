@@ -6,7 +6,7 @@
 
 #define MAX_STATES  (1u << 18)
 #define HASH_PLACES (1u << 19)
-#define MAX_ENTRIES 256u
+#define MAX_ENTRIES 2048u /* of a segment */
 
 struct mn_states {
 	size_t bytes;
@@ -86,64 +86,80 @@ uint32_t mn_states_count(const struct mn_states *s)
 	return s->n;
 }
 
-static int same(const struct mn_memo_key *a, const struct mn_memo_key *b, size_t bytes)
+static uint32_t place_of(const struct mn_memo *memo, const uint64_t *key, unsigned words)
 {
-	const uint8_t *p = (const uint8_t *)a, *q = (const uint8_t *)b;
+	uint64_t h = 0;
 
-	for (size_t i = 0; i < bytes; i += 8) {
-		uint64_t x, y;
-
-		memcpy(&x, p + i, 8);
-		memcpy(&y, q + i, 8);
-		if (x != y)
-			return 0;
+	for (unsigned w = 0; w < words; w++) {
+		h = (h ^ key[w]) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 32;
 	}
+	return (uint32_t)h & (memo->places - 1);
+}
+
+uint32_t mn_memo_find(const struct mn_memo *memo, const uint64_t *key, unsigned words)
+{
+	if (!memo->n)
+		return MN_NO_ENTRY;
+	for (uint32_t at = place_of(memo, key, words); memo->place[at];
+	     at = (at + 1) & (memo->places - 1))
+		if (mn_memo_is(memo, key, words, memo->place[at] - 1))
+			return memo->place[at] - 1;
+	return MN_NO_ENTRY;
+}
+
+static void put(struct mn_memo *memo, unsigned words, uint32_t number)
+{
+	uint32_t at = place_of(memo, mn_memo_at(memo, words, number)->key, words);
+
+	while (memo->place[at])
+		at = (at + 1) & (memo->places - 1);
+	memo->place[at] = number + 1;
+}
+
+/* Room for twice as many, at most half of the places used. */
+static int grow(struct mn_memo *memo, unsigned words)
+{
+	uint32_t room = memo->room ? memo->room * 2 : 4, places = room * 2;
+	uint32_t *place = calloc(places, sizeof(*place));
+	uint8_t *entry = realloc(memo->entry, room * mn_memo_stride(words));
+
+	if (entry)
+		memo->entry = entry;
+	if (!place || !entry) {
+		free(place);
+		return 0;
+	}
+	free(memo->place);
+	memo->place = place;
+	memo->room = room;
+	memo->places = places;
+	for (uint32_t k = 0; k < memo->n; k++)
+		put(memo, words, k);
 	return 1;
 }
 
-const struct mn_memo_entry *mn_memo_find(struct mn_memo *memo, const struct mn_memo_key *key,
-					 size_t key_bytes)
+uint32_t mn_memo_add(struct mn_memo *memo, const uint64_t *key, unsigned words, uint32_t cycles,
+		     uint32_t state)
 {
-	for (uint32_t i = 0; i < memo->n; i++) {
-		if (!same(&memo->entry[i].key, key, key_bytes))
-			continue;
-		if (i) { /* one step forward: frequent ones gather at the front */
-			struct mn_memo_entry t = memo->entry[i];
+	struct mn_memo_entry *e;
 
-			memo->entry[i] = memo->entry[i - 1];
-			memo->entry[i - 1] = t;
-			i--;
-		}
-		return &memo->entry[i];
+	if (memo->n == MAX_ENTRIES) { /* start over: what is still in use comes back soon */
+		memset(memo->place, 0, memo->places * sizeof(*memo->place));
+		memo->n = 0;
 	}
-	return NULL;
-}
-
-void mn_memo_add(struct mn_memo *memo, const struct mn_memo_key *key, uint32_t cycles,
-		 uint32_t state)
-{
-	uint32_t at = memo->n;
-
-	if (at == memo->room && at < MAX_ENTRIES) {
-		uint32_t room = memo->room ? memo->room * 2 : 2;
-		struct mn_memo_entry *entry = realloc(memo->entry, room * sizeof(*entry));
-
-		if (!entry)
-			return;
-		memo->entry = entry;
-		memo->room = room;
-	}
-	if (at == MAX_ENTRIES) {
-		/* Full: the back half is overwritten in turn. */
-		at = MAX_ENTRIES / 2 + memo->next++ % (MAX_ENTRIES / 2);
-	} else {
-		memo->n++;
-	}
-	memo->entry[at] = (struct mn_memo_entry){*key, cycles, state};
+	if (memo->n == memo->room && !grow(memo, words))
+		return MN_NO_ENTRY;
+	e = mn_memo_at(memo, words, memo->n);
+	*e = (struct mn_memo_entry){.cycles = cycles, .state = state, .follow = MN_NO_ENTRY};
+	memcpy(e->key, key, words * sizeof(*key));
+	put(memo, words, memo->n);
+	return memo->n++;
 }
 
 void mn_memo_free(struct mn_memo *memo)
 {
 	free(memo->entry);
+	free(memo->place);
 	memset(memo, 0, sizeof(*memo));
 }

@@ -252,6 +252,88 @@ static void test_block_equals_reference(void **state)
 	}
 }
 
+/* 9000 times every way to form an address that a recipe knows: indexed and shifted, pre- and
+ * post-indexed, unaligned, multiplied, through pointers in memory, literal. */
+static const uint16_t kinds[] = {
+	0xf04f, 0x5000, 0xf500, 0x5180, 0x468d, 0xf64e, 0x5188, 0xf2ce,
+	0x0100, 0xf44f, 0x0270, 0x600a, 0xe7ff, 0xbf00, /* r0 = SRAM, sp = r0 + 4096, FPU on */
+	0xf242, 0x3728, 0x240c, 0xf500, 0x7980, 0xf8c0, 0x9018, 0xf8c0,
+	0x901c, 0xeb00, 0x0184,         /* 1: add r1, r0, r4, lsl #2 */
+	0xf851, 0x2f04,                 /* ldr r2, [r1, #4]! */
+	0xf831, 0x3b02,                 /* ldrh r3, [r1], #2 */
+	0xf8d1, 0x5000,                 /* ldr r5, [r1] */
+	0x0063,                         /* lsls r3, r4, #1 */
+	0xf910, 0x5003,                 /* ldrsb r5, [r0, r3] */
+	0x5906,                         /* ldr r6, [r0, r4] */
+	0xfb04, 0xf604, 0x1b36, 0x5d85, /* mul r6, r4, r4; subs r6, r4; ldrb r5, [r0, r6] */
+	0xfb04, 0x0604, 0xf1a6, 0x0608, /* mla r6, r4, r4, r0; sub r6, #8 */
+	0xe966, 0x2304, 0xce0c,         /* strd r2, r3, [r6, #-16]!; ldm r6!, {r2, r3} */
+	0xb452,                         /* push {r1, r4, r6} */
+	0x6985, 0x68ad,                 /* ldr r5, [r0, #24]; ldr r5, [r5, #8] */
+	0xe9d0, 0x2306, 0x605f,         /* ldrd r2, r3, [r0, #24]; str r7, [r3, #4] */
+	0xf802, 0x7f01,                 /* strb r7, [r2, #1]! */
+	0xbc4c,                         /* pop {r2, r3, r6} */
+	0xeba1, 0x0600, 0x0876, 0x10b5, 0x5d86, 0x5d45, /* (r1 - r0) >> 1, and >> 2 of it */
+	0x4d09, 0xa308, 0x885b,                         /* literal; ldrh from it */
+	0xed80, 0x0a0a, 0xe889, 0x002e,                 /* vstr s0, [r0, #40]; stm r9 */
+	0xf240, 0x1500, 0xf2c2, 0x0500, 0x686e,         /* movw, movt r5; ldr r6, [r5, #4] */
+	0x46a8, 0xf858, 0x6c04,                         /* mov r8, r5; ldr r6, [r8, #-4] */
+	0x3f01, 0xd1c8, 0xde00, 0xbf00, 0x5678, 0x1234};
+
+/*
+ * A pointer in memory that leads to SRAM 8000 times, then to DWT_CYCCNT 1000 times.
+ *   1: ldr r1, [r0]; ldr r2, [r1]; subs r7, #1; beq 3f; cmp r7, #1000; bne 1b; [r0] = CYCCNT; b 1b
+ */
+static const uint16_t device[] = {0xf04f, 0x5000, 0xf100, 0x0540, 0x6005, 0xf242, 0x3728, 0x6801,
+				  0x680a, 0x3f01, 0xd009, 0xf240, 0x33e8, 0x429f, 0xd1f7, 0xf241,
+				  0x0504, 0xf2ce, 0x0500, 0x6005, 0xe7f1, 0xde00, 0xbf00};
+
+static void test_hot_equals_reference(void **state)
+{
+	static const char *const boards[] = {"virtual-f446re", "virtual-f746zg", "virtual-f767zi"};
+	static const struct {
+		const uint16_t *code;
+		uint32_t n, fast_at_least;
+	} program[] = {{kinds, COUNT(kinds), 6000}, {device, COUNT(device), 8000}};
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		struct mn_machine_options o = {.cycles_max = 10000000};
+		const uint16_t *code = program[i / 3].code;
+		struct run a, b;
+
+		run(boards[i % 3], code, program[i / 3].n, "", o, NULL, &a);
+		o.reference = 1;
+		run(boards[i % 3], code, program[i / 3].n, "", o, NULL, &b);
+		if (!strstr(a.result.reason, "undefined"))
+			fail_msg("%s", a.result.reason);
+		assert_int_equal(a.stats.cycles, b.stats.cycles);
+		assert_int_equal(a.stats.insns, b.stats.insns);
+		assert_int_equal(a.stats.model.d_lookups, b.stats.model.d_lookups);
+		assert_int_equal(a.stats.model.d_misses, b.stats.model.d_misses);
+		assert_memory_equal(a.result.reg, b.result.reg, sizeof(a.result.reg));
+		assert_in_range(a.stats.fast, program[i / 3].fast_at_least, a.stats.blocks - 1000);
+		assert_int_equal(b.stats.fast, 0);
+		free(a.result.report);
+		free(b.result.report);
+	}
+}
+
+/* mov r0, SRAM; movs r2, #0; 1: ldr r1, [r0], #32; adds r2, r2, r1; b 1b: to the end of the SRAM */
+static void test_fault_in_hot_block(void **state)
+{
+	static const uint16_t code[] = {0xf04f, 0x5000, 0x2200, 0xf850, 0x1b20, 0x1852, 0xe7fb};
+	struct run r;
+
+	(void)state;
+	run_plain(code, COUNT(code), &r);
+	assert_int_equal(r.result.end, MN_END_FAULT);
+	assert_int_equal(r.result.pc, CODE + 6);
+	assert_non_null(strstr(r.result.reason, "read of 0x20020000"));
+	assert_true(r.stats.fast > 1000);
+	free(r.result.report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +346,8 @@ int main(void)
 		cmocka_unit_test(test_endless_loop),
 		cmocka_unit_test(test_echo),
 		cmocka_unit_test(test_block_equals_reference),
+		cmocka_unit_test(test_hot_equals_reference),
+		cmocka_unit_test(test_fault_in_hot_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
