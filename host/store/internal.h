@@ -33,9 +33,23 @@
 	X(PROBE_FIND, "SELECT id FROM probe WHERE ifnull(layer_id, 0) = ifnull(?1, 0)"             \
 		      " AND model = ?2 AND backbone = ?3 AND ifnull(ops, 0) = ifnull(?4, 0)"       \
 		      " AND kernels = ?5 AND cold = ?6 AND warmup = ?7 AND reps = ?8"              \
-		      " AND seed = ?9")                                                            \
+		      " AND seed = ?9 AND ifnull(program_id, 0) = ifnull(?10, 0)"                  \
+		      " AND ifnull(first_step, -1) = ifnull(?11, -1)"                              \
+		      " AND ifnull(n_steps, -1) = ifnull(?12, -1)")                                \
 	X(PROBE_ADD, "INSERT INTO probe (layer_id, model, backbone, ops, kernels, cold, warmup,"   \
-		     " reps, seed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                   \
+		     " reps, seed, program_id, first_step, n_steps)"                               \
+		     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                \
+	X(PROGRAM_FIND, "SELECT id FROM program WHERE model = ?1 AND hash = ?2")                   \
+	X(PROGRAM_ADD, "INSERT INTO program (model, hash, n_steps, arena_bytes, weight_bytes)"     \
+		       " VALUES (?1, ?2, ?3, ?4, ?5)")                                             \
+	X(PROGRAM_STEP_ADD, "INSERT INTO program_step (program_id, position, layer_id, operator,"  \
+			    " part, in_off, in2_off, out_off, scratch_off, scratch_bytes,"         \
+			    " quant_off, weight_off, bias_off)"                                    \
+			    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")    \
+	X(STEP_CYCLES_ADD, "INSERT INTO step_cycles (measurement_id, position, cycles)"            \
+			   " VALUES (?1, ?2, ?3)")                                                 \
+	X(STEP_CYCLES_GET, "SELECT cycles FROM step_cycles WHERE measurement_id = ?1"              \
+			   " ORDER BY position")                                                   \
 	X(MEASUREMENT_ADD, "INSERT INTO measurement (session_id, probe_id, at_ms, n_cycles,"       \
 			   " n2_cycles, n_us, n2_us, overhead_cycles, cycles, latency_ns,"         \
 			   " energy_nJ, power_uW, output_crc, sram_bytes, flash_bytes,"            \

@@ -39,6 +39,12 @@ enum column {
 	C_NOTE,
 	C_SOURCE,
 	C_SWEEP,
+	C_PROGRAM,
+	C_FIRST_STEP,
+	C_N_STEPS,
+	C_PROGRAM_STEPS,
+	C_PROGRAM_ARENA,
+	C_PROGRAM_WEIGHTS,
 };
 
 #define ROW_COLUMNS                                                                                \
@@ -50,13 +56,17 @@ enum column {
 	"m.latency_ns,"                                                                            \
 	" m.energy_nJ, m.power_uW, m.sram_bytes, m.flash_bytes, m.output_crc,"                     \
 	" m.excluded_latency, m.excluded_energy, m.note, s.source, s.sweep,"                       \
+	" p.program_id, p.first_step, p.n_steps, g.n_steps, g.arena_bytes, g.weight_bytes,"        \
 	" ifnull(l.op, 'model') AS op, m.probe_id AS probe_id"
 
 #define ROW_FROM                                                                                   \
 	" FROM measurement m JOIN session s ON s.id = m.session_id JOIN rig r ON r.id = s.rig_id"  \
 	" JOIN probe p ON p.id = m.probe_id LEFT JOIN layer l ON l.id = p.layer_id"                \
+	" LEFT JOIN program g ON g.id = p.program_id"                                              \
 	" WHERE (?1 IS NULL OR r.board = ?1) AND (?2 IS NULL OR p.kernels = ?2)"                   \
-	" AND (?3 IS NULL OR ifnull(l.op, 'model') = ?3) AND (?4 IS NULL OR r.kind = ?4)"
+	" AND (?3 IS NULL OR ifnull(l.op, 'model') = ?3) AND (?4 IS NULL OR r.kind = ?4)"          \
+	" AND CASE ?5 WHEN 0 THEN p.program_id IS NULL OR p.n_steps = g.n_steps"                   \
+	" ELSE p.program_id IS NOT NULL END AND (?6 IS NULL OR p.model = ?6)"
 
 #define ROW_ORDER                                                                                  \
 	" ORDER BY r.kind, r.board, p.kernels, ifnull(l.op, 'model'), p.backbone, m.probe_id, "    \
@@ -70,7 +80,8 @@ static const char latest_sql[] =
 	" GROUP BY r.kind, r.board, m.probe_id, s.source, r.clock_set_hz) newest"
 	" CROSS JOIN measurement m ON m.id = newest.id JOIN session s ON s.id = m.session_id"
 	" JOIN rig r ON r.id = s.rig_id JOIN probe p ON p.id = m.probe_id"
-	" LEFT JOIN layer l ON l.id = p.layer_id" ROW_ORDER;
+	" LEFT JOIN layer l ON l.id = p.layer_id"
+	" LEFT JOIN program g ON g.id = p.program_id" ROW_ORDER;
 
 static void bind_filter(sqlite3_stmt *stmt, int i, const char *text)
 {
@@ -182,6 +193,12 @@ static int fill_row(struct mn_store *store, sqlite3_stmt *stmt, struct mn_layer 
 	row->output_crc = mn_column_int(stmt, C_CRC, -1);
 	row->sram_bytes = mn_column_int(stmt, C_SRAM, -1);
 	row->flash_bytes = mn_column_int(stmt, C_FLASH, -1);
+	row->program_id = mn_column_int(stmt, C_PROGRAM, 0);
+	row->first_step = mn_column_int(stmt, C_FIRST_STEP, 0);
+	row->n_steps = mn_column_int(stmt, C_N_STEPS, 0);
+	row->program_steps = mn_column_int(stmt, C_PROGRAM_STEPS, 0);
+	row->program_arena_bytes = mn_column_int(stmt, C_PROGRAM_ARENA, -1);
+	row->program_weight_bytes = mn_column_int(stmt, C_PROGRAM_WEIGHTS, -1);
 	if (row->layer_text[0]) {
 		const char *why = "";
 
@@ -231,6 +248,8 @@ int mn_store_each_row(struct mn_store *store, const struct mn_row_filter *filter
 	bind_filter(stmt, 2, filter->kernels);
 	bind_filter(stmt, 3, filter->op);
 	bind_filter(stmt, 4, filter->kind < 0 ? NULL : mn_kind_name((enum mn_kind)filter->kind));
+	sqlite3_bind_int(stmt, 5, filter->programs != 0);
+	bind_filter(stmt, 6, filter->model);
 	for (;;) {
 		int step = sqlite3_step(stmt);
 
@@ -252,12 +271,12 @@ int mn_store_each_row(struct mn_store *store, const struct mn_row_filter *filter
 	return rc;
 }
 
-int mn_store_get_reps(struct mn_store *store, int64_t measurement_id, uint32_t *buf, uint32_t size,
-		      struct mn_err *err)
+static int get_cycles(struct mn_store *store, enum mn_stmt which, int64_t measurement_id,
+		      uint32_t *buf, uint32_t size, struct mn_err *err)
 {
 	sqlite3_stmt *stmt;
 	uint32_t n = 0;
-	int step, rc = mn_store_stmt(store, MN_STMT_REPETITION_GET, &stmt, err);
+	int step, rc = mn_store_stmt(store, which, &stmt, err);
 
 	if (rc < 0)
 		return rc;
@@ -272,13 +291,80 @@ int mn_store_get_reps(struct mn_store *store, int64_t measurement_id, uint32_t *
 	return rc;
 }
 
+int mn_store_get_reps(struct mn_store *store, int64_t measurement_id, uint32_t *buf, uint32_t size,
+		      struct mn_err *err)
+{
+	return get_cycles(store, MN_STMT_REPETITION_GET, measurement_id, buf, size, err);
+}
+
+int mn_store_get_steps(struct mn_store *store, int64_t measurement_id, uint32_t *buf, uint32_t size,
+		       struct mn_err *err)
+{
+	return get_cycles(store, MN_STMT_STEP_CYCLES_GET, measurement_id, buf, size, err);
+}
+
+int mn_store_each_program_step(struct mn_store *store, int64_t program_id,
+			       int (*cb)(const struct mn_program_step_row *row, void *arg),
+			       void *arg, struct mn_err *err)
+{
+	static const char sql[] =
+		"SELECT s.position, s.operator, s.part, l.text, s.in_off, s.in2_off, s.out_off,"
+		" s.scratch_off, s.scratch_bytes, s.quant_off, s.weight_off, s.bias_off"
+		" FROM program_step s"
+		" JOIN layer l ON l.id = s.layer_id WHERE s.program_id = ?1 ORDER BY s.position";
+	static const size_t offsets[] = {
+		offsetof(struct mn_step, in_off),        offsetof(struct mn_step, in2_off),
+		offsetof(struct mn_step, out_off),       offsetof(struct mn_step, scratch_off),
+		offsetof(struct mn_step, scratch_bytes), offsetof(struct mn_step, quant_off),
+		offsetof(struct mn_step, weight_off),    offsetof(struct mn_step, bias_off)};
+	sqlite3_stmt *stmt = NULL;
+	const char *why = "";
+	int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return mn_store_fail(store, rc, "read the steps of a program", err);
+	sqlite3_bind_int64(stmt, 1, program_id);
+	for (rc = 0; rc == 0;) {
+		struct mn_program_step_row row;
+		int step = sqlite3_step(stmt);
+
+		if (step != SQLITE_ROW) {
+			if (step != SQLITE_DONE)
+				rc = mn_store_fail(store, step, "read the steps of a program", err);
+			break;
+		}
+		row.position = sqlite3_column_int64(stmt, 0);
+		row.op = sqlite3_column_int64(stmt, 1);
+		row.part = sqlite3_column_int64(stmt, 2);
+		row.layer_text = mn_column_text(stmt, 3);
+		memset(&row.step, 0, sizeof(row.step));
+		for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+			const uint32_t value = (uint32_t)sqlite3_column_int64(stmt, 4 + (int)i);
+
+			memcpy((char *)&row.step + offsets[i], &value, sizeof(value));
+		}
+		rc = mn_store_check_read(store, err);
+		if (rc == 0 && mn_layer_parse(row.layer_text, strlen(row.layer_text),
+					      &row.step.layer, NULL, &why) < 0)
+			rc = mn_err_set(err, MN_E_SCHEMA,
+					"%s: program %lld has a layer that this mnchar cannot read "
+					"(%s: %s)",
+					store->path, (long long)program_id, row.layer_text, why);
+		if (rc == 0)
+			rc = cb(&row, arg);
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 int mn_store_each_failure(struct mn_store *store, const char *board,
 			  int (*cb)(const struct mn_failure_row *row, void *arg), void *arg,
 			  struct mn_err *err)
 {
 	static const char sql[] =
 		"SELECT r.kind, r.board, p.kernels, l.text, p.model, f.reason,"
-		" strftime('%Y-%m-%dT%H:%M:%SZ', f.at_ms / 1000, 'unixepoch'), f.code, f.retry"
+		" strftime('%Y-%m-%dT%H:%M:%SZ', f.at_ms / 1000, 'unixepoch'), f.code, f.retry,"
+		" p.program_id, p.first_step, p.n_steps"
 		" FROM failure f JOIN session s ON s.id = f.session_id JOIN rig r ON r.id = "
 		"s.rig_id"
 		" JOIN probe p ON p.id = f.probe_id LEFT JOIN layer l ON l.id = p.layer_id"
@@ -310,6 +396,9 @@ int mn_store_each_failure(struct mn_store *store, const char *board,
 		row.at = mn_column_text(stmt, 6);
 		row.code = sqlite3_column_int(stmt, 7);
 		row.retry = sqlite3_column_int(stmt, 8);
+		row.program_id = mn_column_int(stmt, 9, 0);
+		row.first_step = mn_column_int(stmt, 10, 0);
+		row.n_steps = mn_column_int(stmt, 11, 0);
 		rc = mn_store_check_read(store, err);
 		if (rc == 0)
 			rc = cb(&row, arg);

@@ -21,6 +21,7 @@
 
 #include "err.h"
 #include "layer.h"
+#include "program.h"
 
 struct mn_store;
 
@@ -99,8 +100,9 @@ int mn_store_end_session(struct mn_store *store, int64_t session_id, const char 
 			 struct mn_err *err);
 
 /*
- * A probe: what is measured and how. Either one layer, or a whole model that is known by name
- * (published rows; later: programs). Equal probes are one row.
+ * A probe: what is measured and how. Either one layer, or a model that is known by name: whole, as
+ * published rows have it, or a program that a board runs, whole or some steps of it. Equal probes
+ * are one row.
  */
 struct mn_probe {
 	const struct mn_layer *layer; /* NULL for a model */
@@ -111,7 +113,27 @@ struct mn_probe {
 	int64_t cold;         /* 0 warm, 1 cold */
 	int64_t warmup, reps;
 	int64_t seed;
+	/* A model that a board runs: steps [first_step, first_step + n_steps) of the program, all
+	 * or some of them. 0: not a program. ops is then of these steps. */
+	int64_t program_id;
+	int64_t first_step, n_steps;
 };
+
+/*
+ * A model as a program of a kernel set, with all offsets. Programs of one model that differ in a
+ * layer or an offset are different. operators and parts say what each step comes from (n_steps
+ * entries each; NULL: the steps' own numbers, part 0).
+ */
+struct mn_stored_program {
+	const char *model;
+	const struct mn_program *program;
+	const uint32_t *operators, *parts;
+	int64_t weight_bytes;
+};
+
+/* Insert or find, steps and all. */
+int mn_store_put_program(struct mn_store *store, const struct mn_stored_program *program,
+			 int64_t *ret_id, struct mn_err *err);
 
 int mn_store_put_probe(struct mn_store *store, const struct mn_probe *probe, int64_t *ret_id,
 		       struct mn_err *err);
@@ -140,6 +162,8 @@ struct mn_measurement {
 	const char *import_hash;    /* imported rows: hash of the row's content; else "" */
 	const uint32_t *rep_cycles; /* n_reps values in order of running, may be NULL */
 	uint32_t n_reps;
+	const uint32_t *step_cycles; /* programs: n_steps values, one pass; may be NULL */
+	uint32_t n_steps;
 };
 
 /* All figures -1, all texts "", no repetitions. */

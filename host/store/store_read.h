@@ -41,6 +41,10 @@ struct mn_row {
 	const char *excluded_latency, *excluded_energy;
 	const char *note, *source, *session_sweep;
 	int64_t output_crc; /* -1 not known */
+	/* A program that the board ran (store.h); 0: none. Steps [first_step, first_step + n_steps)
+	 * of program_steps. */
+	int64_t program_id, first_step, n_steps, program_steps;
+	int64_t program_arena_bytes, program_weight_bytes;
 };
 
 struct mn_row_filter {
@@ -58,6 +62,10 @@ struct mn_row_filter {
 	/* 1: of several measurements of one probe on one kind, board and clock setting and from one
 	 * source, the newest only (chosen before exclusion is looked at). */
 	int latest_only;
+	/* 0: layers and whole models. 1: programs only, with their pieces and single steps, which
+	 * no fit and no table sees. */
+	int programs;
+	const char *model; /* NULL: any */
 };
 
 /* Rows in a fixed order (kind, board, kernels, op, backbone, probe, id). cb returns 0 to go on;
@@ -127,12 +135,27 @@ int mn_store_name(struct mn_store *store, int64_t measurement_id, char **ret_nam
 int mn_store_get_reps(struct mn_store *store, int64_t measurement_id, uint32_t *buf, uint32_t size,
 		      struct mn_err *err);
 
+/* Cycles of each step of a program in one pass, likewise. */
+int mn_store_get_steps(struct mn_store *store, int64_t measurement_id, uint32_t *buf, uint32_t size,
+		       struct mn_err *err);
+
+/* A step of a program as it ran, offsets and all; op and part are of the model's file. In order. */
+struct mn_program_step_row {
+	int64_t position, op, part;
+	const char *layer_text;
+	struct mn_step step;
+};
+int mn_store_each_program_step(struct mn_store *store, int64_t program_id,
+			       int (*cb)(const struct mn_program_step_row *row, void *arg),
+			       void *arg, struct mn_err *err);
+
 struct mn_failure_row {
 	enum mn_kind kind;
 	const char *board, *kernels, *layer_text, *model, *reason;
-	const char *at; /* "2021-04-01T12:00:00Z" */
-	int code;       /* MN_E_* */
-	int retry;      /* 1: a later run tries again */
+	const char *at;                          /* "2021-04-01T12:00:00Z" */
+	int code;                                /* MN_E_* */
+	int retry;                               /* 1: a later run tries again */
+	int64_t program_id, first_step, n_steps; /* of a program; 0: none */
 };
 /* In order of occurrence; board NULL: any. A failure stays listed after a later success. */
 int mn_store_each_failure(struct mn_store *store, const char *board,

@@ -146,6 +146,105 @@ static int put_layer(struct mn_store *store, const struct mn_layer *layer, int64
 	return rc;
 }
 
+/* FNV-1a 64 over every layer and offset, in order. */
+static uint64_t program_hash(const struct mn_program *program)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (uint32_t i = 0; i < program->n_steps; i++) {
+		const struct mn_step *s = &program->steps[i];
+		const uint64_t words[] = {mn_layer_hash(&s->layer),
+					  s->in_off,
+					  s->in2_off,
+					  s->out_off,
+					  s->scratch_off,
+					  s->scratch_bytes,
+					  s->quant_off,
+					  s->weight_off,
+					  s->bias_off};
+
+		for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
+			for (int byte = 0; byte < 8; byte++) {
+				hash ^= (uint8_t)(words[w] >> 8 * byte);
+				hash *= 0x100000001b3u;
+			}
+	}
+	return hash;
+}
+
+static int add_steps(struct mn_store *store, const struct mn_stored_program *p, int64_t id,
+		     struct mn_err *err)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < p->program->n_steps && rc == 0; i++) {
+		const struct mn_step *s = &p->program->steps[i];
+		const uint32_t offsets[] = {s->in_off,      s->in2_off,       s->out_off,
+					    s->scratch_off, s->scratch_bytes, s->quant_off,
+					    s->weight_off,  s->bias_off};
+		sqlite3_stmt *stmt;
+		int64_t layer_id;
+
+		rc = put_layer(store, &s->layer, &layer_id, err);
+		if (rc == 0)
+			rc = mn_store_stmt(store, MN_STMT_PROGRAM_STEP_ADD, &stmt, err);
+		if (rc < 0)
+			return rc;
+		sqlite3_bind_int64(stmt, 1, id);
+		sqlite3_bind_int64(stmt, 2, i);
+		sqlite3_bind_int64(stmt, 3, layer_id);
+		sqlite3_bind_int64(stmt, 4, p->operators ? p->operators[i] : i);
+		sqlite3_bind_int64(stmt, 5, p->parts ? p->parts[i] : 0);
+		for (int k = 0; k < 8; k++)
+			sqlite3_bind_int64(stmt, 6 + k, offsets[k]);
+		rc = mn_store_run(store, stmt, "store a step of a program", err);
+	}
+	return rc;
+}
+
+static int put_program(struct mn_store *store, const struct mn_stored_program *p, int64_t *ret_id,
+		       struct mn_err *err)
+{
+	sqlite3_stmt *find, *add;
+	char hash[17];
+	int rc;
+
+	snprintf(hash, sizeof(hash), "%016" PRIx64, program_hash(p->program));
+	if ((rc = mn_store_stmt(store, MN_STMT_PROGRAM_FIND, &find, err)) < 0 ||
+	    (rc = mn_store_stmt(store, MN_STMT_PROGRAM_ADD, &add, err)) < 0)
+		return rc;
+	mn_bind_text(find, 1, p->model);
+	mn_bind_text(find, 2, hash);
+	rc = mn_store_one(store, find, "store a program", ret_id, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	mn_bind_text(add, 1, p->model);
+	mn_bind_text(add, 2, hash);
+	sqlite3_bind_int64(add, 3, p->program->n_steps);
+	sqlite3_bind_int64(add, 4, p->program->arena_bytes);
+	sqlite3_bind_int64(add, 5, p->weight_bytes);
+	rc = mn_store_run(store, add, "store a program", err);
+	if (rc < 0)
+		return rc;
+	*ret_id = sqlite3_last_insert_rowid(store->db);
+	return add_steps(store, p, *ret_id, err);
+}
+
+int mn_store_put_program(struct mn_store *store, const struct mn_stored_program *program,
+			 int64_t *ret_id, struct mn_err *err)
+{
+	int64_t id = 0;
+	int rc = mn_store_put_begin(store, err);
+
+	if (rc < 0)
+		return rc;
+	rc = put_program(store, program, &id, err);
+	rc = mn_store_put_end(store, rc, err);
+	if (rc == 0)
+		*ret_id = id;
+	return rc;
+}
+
 static void bind_probe(sqlite3_stmt *stmt, const struct mn_probe *probe, int64_t layer_id)
 {
 	mn_bind_int(stmt, 1, layer_id, 0);
@@ -157,6 +256,9 @@ static void bind_probe(sqlite3_stmt *stmt, const struct mn_probe *probe, int64_t
 	sqlite3_bind_int64(stmt, 7, probe->warmup);
 	sqlite3_bind_int64(stmt, 8, probe->reps);
 	sqlite3_bind_int64(stmt, 9, probe->seed);
+	mn_bind_int(stmt, 10, probe->program_id, 0);
+	mn_bind_int(stmt, 11, probe->program_id ? probe->first_step : -1, -1);
+	mn_bind_int(stmt, 12, probe->program_id ? probe->n_steps : -1, -1);
 }
 
 int mn_store_put_probe(struct mn_store *store, const struct mn_probe *probe, int64_t *ret_id,
@@ -216,6 +318,27 @@ int mn_store_has_import(struct mn_store *store, const char *import_hash, struct 
 	return mn_store_one(store, stmt, "look for an imported row", &one, err);
 }
 
+/* Cycles of a measurement by their position. */
+static int add_cycles(struct mn_store *store, enum mn_stmt which, int64_t id,
+		      const uint32_t *cycles, uint32_t n, struct mn_err *err)
+{
+	sqlite3_stmt *stmt;
+	int rc;
+
+	if (n == 0)
+		return 0;
+	rc = mn_store_stmt(store, which, &stmt, err);
+	if (rc < 0)
+		return rc;
+	sqlite3_bind_int64(stmt, 1, id);
+	for (uint32_t i = 0; i < n && rc == 0; i++) {
+		sqlite3_bind_int64(stmt, 2, i);
+		sqlite3_bind_int64(stmt, 3, cycles[i]);
+		rc = mn_store_run(store, stmt, "store the cycles of a run", err);
+	}
+	return rc;
+}
+
 static int add_measurement(struct mn_store *store, const struct mn_measurement *row,
 			   int64_t *ret_id, struct mn_err *err)
 {
@@ -259,17 +382,10 @@ static int add_measurement(struct mn_store *store, const struct mn_measurement *
 	if (rc < 0)
 		return rc;
 	*ret_id = id = sqlite3_last_insert_rowid(store->db);
-	if (row->n_reps == 0)
-		return 0;
-	rc = mn_store_stmt(store, MN_STMT_REPETITION_ADD, &stmt, err);
-	if (rc < 0)
-		return rc;
-	sqlite3_bind_int64(stmt, 1, id);
-	for (uint32_t i = 0; i < row->n_reps && rc == 0; i++) {
-		sqlite3_bind_int64(stmt, 2, i);
-		sqlite3_bind_int64(stmt, 3, row->rep_cycles[i]);
-		rc = mn_store_run(store, stmt, "store a repetition", err);
-	}
+	rc = add_cycles(store, MN_STMT_REPETITION_ADD, id, row->rep_cycles, row->n_reps, err);
+	if (rc == 0)
+		rc = add_cycles(store, MN_STMT_STEP_CYCLES_ADD, id, row->step_cycles, row->n_steps,
+				err);
 	return rc;
 }
 

@@ -4,6 +4,7 @@
  * layer", sorted. rows FILE                prints them rows --count FILE        prints how many
  * there are; 0 if there is no file yet rows --verify SEED FILE  runs each layer natively with the
  * kernels of its row and compares the CRC of the output; SEED is the stimulus seed of the sweep
+ * rows --programs SEED FILE  the same for programs, pieces of them and their single steps
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@ struct lines {
 	size_t n, room;
 	int wrong;
 	uint32_t seed;
+	int programs;
+	struct mn_store *store;
 	struct mn_exec_mem mem;
 };
 
@@ -43,16 +46,48 @@ static int native_crc(const struct mn_row *row, const struct lines *lines, uint3
 	return 0;
 }
 
+static int on_step(const struct mn_program_step_row *row, void *arg)
+{
+	struct mn_step *steps = arg;
+
+	if (row->position >= MN_PROGRAM_STEPS_MAX)
+		return -1;
+	steps[row->position] = row->step;
+	return 0;
+}
+
+/* A program as the board had it, from the store. */
+static int program_crc(const struct mn_row *row, const struct lines *lines, uint32_t *ret_crc)
+{
+	static struct mn_step steps[MN_PROGRAM_STEPS_MAX];
+	const struct mn_program program = {(uint32_t)row->n_steps,
+					   (uint32_t)row->program_arena_bytes,
+					   steps + row->first_step};
+	struct mn_exec exec;
+	struct mn_err err;
+
+	if (mn_store_each_program_step(lines->store, row->program_id, on_step, steps, &err) ||
+	    mn_exec_bind(&exec, &program, &lines->mem, mn_kernel_set_find(row->kernels),
+			 lines->seed, NULL))
+		return -1;
+	mn_exec_fill(&exec);
+	if (mn_exec_run(&exec))
+		return -1;
+	*ret_crc = mn_exec_output_crc(&exec);
+	return 0;
+}
+
 static int on_row(const struct mn_row *row, void *arg)
 {
 	struct lines *l = arg;
 	uint32_t crc = 0;
 	char *text;
 
-	if (asprintf(&text, "%s %s %d %.0f %08" PRIx64 " %s", row->board, row->kernels, row->cold,
-		     row->cycles, (uint64_t)row->output_crc, row->layer_text) < 0)
+	if (asprintf(&text, "%s %s %d %.0f %08" PRIx64 " %s%s", row->board, row->kernels, row->cold,
+		     row->cycles, (uint64_t)row->output_crc, row->layer_text, row->model) < 0)
 		return -1;
-	if (l->mem.arena && (native_crc(row, l, &crc) || crc != row->output_crc)) {
+	if (l->mem.arena &&
+	    ((l->programs ? program_crc : native_crc)(row, l, &crc) || crc != row->output_crc)) {
 		fprintf(stderr, "natively %08" PRIx32 ": %s\n", crc, text);
 		l->wrong++;
 	}
@@ -73,10 +108,11 @@ static int compare(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	const struct mn_row_filter all = {.kind = -1, .with_excluded = 1};
+	struct mn_row_filter all = {.kind = -1, .with_excluded = 1};
 	const char *file = argc > 1 ? argv[argc - 1] : "", *source = getenv("MNCHAR_SOURCE_DIR");
 	int counting = argc == 3 && !strcmp(argv[1], "--count");
-	int verify = argc == 4 && !strcmp(argv[1], "--verify");
+	int programs = argc == 4 && !strcmp(argv[1], "--programs");
+	int verify = programs || (argc == 4 && !strcmp(argv[1], "--verify"));
 	struct mn_store *store;
 	struct lines l = {0};
 	struct mn_err err;
@@ -107,6 +143,8 @@ int main(int argc, char **argv)
 		l.mem = (struct mn_exec_mem){arena,      ARENA_BYTES, pool,
 					     POOL_BYTES, bias,        4 * MN_BIAS_WORDS};
 	}
+	all.programs = l.programs = programs;
+	l.store = store;
 	if (mn_store_each_row(store, &all, on_row, &l, &err)) {
 		fprintf(stderr, "%s\n", err.msg);
 		return 1;
