@@ -33,9 +33,10 @@ struct board {
 	const struct mn_target *target;
 	int64_t rig_id, session_id; /* 0: none yet */
 	uint32_t uid[3];
+	struct mn_msg_hello hello;
 	struct sets sets; /* tasks point to them */
 	struct mn_task *tasks;
-	size_t n_tasks;
+	size_t n_tasks, room;
 	size_t known, measured, failed, again, refused;
 };
 
@@ -89,12 +90,47 @@ static int is_wanted(const char *wanted, const char *id, uint8_t index)
 	       (!*wanted && index == 0);
 }
 
-/* Append a probe with one kernel set as a task, unless the store has it already. */
-static int plan_task(struct board *board, const struct mn_sweep_probe *probe,
-		     const struct mn_kernel_set *set, uint8_t index, struct mn_err *err)
+static int make_room(struct board *board, struct mn_err *err)
 {
-	struct mn_task *task = &board->tasks[board->n_tasks];
-	struct mn_probe row = {
+	struct mn_task *tasks;
+
+	if (board->n_tasks < board->room)
+		return 0;
+	tasks = realloc(board->tasks, (2 * board->room + 64) * sizeof(*tasks));
+	if (!tasks)
+		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	board->tasks = tasks;
+	board->room = 2 * board->room + 64;
+	return 0;
+}
+
+/* Append a task, whose probe is `row`, unless the store has it already. */
+static int add_task(struct board *board, const struct mn_probe *row, struct mn_task *task,
+		    struct mn_err *err)
+{
+	int ret = make_room(board, err);
+
+	if (!ret)
+		ret = mn_store_put_probe(board->campaign->store, row, &task->probe_id, err);
+	if (!ret)
+		ret = mn_store_probe_done(board->campaign->store, board->rig_id, task->probe_id,
+					  err);
+	if (ret < 0)
+		return ret;
+	if (ret) {
+		board->known++;
+		return 0;
+	}
+	task->cycles = mn_task_cycles(task);
+	board->tasks[board->n_tasks++] = *task;
+	return 0;
+}
+
+static int plan_layer(struct board *board, const void *what, const struct mn_kernel_set *set,
+		      uint8_t index, struct mn_err *err)
+{
+	const struct mn_sweep_probe *probe = what;
+	const struct mn_probe row = {
 		.layer = &probe->layer,
 		.ops = -1,
 		.kernels = set->id,
@@ -103,9 +139,7 @@ static int plan_task(struct board *board, const struct mn_sweep_probe *probe,
 		.reps = probe->reps,
 		.seed = probe->seed,
 	};
-	int ret;
-
-	*task = (struct mn_task){
+	struct mn_task task = {
 		.layer = probe->layer,
 		.set = set,
 		.kernels = index,
@@ -114,30 +148,164 @@ static int plan_task(struct board *board, const struct mn_sweep_probe *probe,
 		.reps = probe->reps,
 		.seed = probe->seed,
 	};
-	ret = mn_store_put_probe(board->campaign->store, &row, &task->probe_id, err);
-	if (ret)
-		return ret;
-	ret = mn_store_probe_done(board->campaign->store, board->rig_id, task->probe_id, err);
-	if (ret < 0)
-		return ret;
-	if (ret) {
-		board->known++;
-		return 0;
-	}
-	task->cycles = mn_task_cycles(task);
-	board->n_tasks++;
-	return 0;
+
+	return add_task(board, &row, &task, err);
 }
 
-/* A probe with every kernel set of the board that is asked for. */
-static int plan_probe(struct board *board, const struct mn_sweep_probe *probe, struct mn_err *err)
+/* A model on one board with one kernel set. */
+struct piece {
+	struct board *board;
+	const struct mn_campaign_model *model;
+	const struct mn_kernel_set *set;
+	uint8_t index;
+	struct mn_stored_program program;
+	int64_t program_id;
+};
+
+static struct mn_probe piece_row(const struct piece *p, uint32_t first, uint32_t n)
+{
+	const struct mn_campaign_run *run = &p->board->campaign->config->run;
+	int64_t ops = 0;
+
+	for (uint32_t i = first; i < first + n; i++) {
+		struct mn_layer_info info;
+
+		if (!mn_layer_check(&p->program.program->steps[i].layer, &info, NULL))
+			ops += (int64_t)info.ops;
+	}
+	return (struct mn_probe){
+		.model = p->model->name,
+		.backbone = p->model->backbone,
+		.ops = ops ? ops : -1,
+		.kernels = p->set->id,
+		.cold = run->cold,
+		.warmup = run->warmup,
+		.reps = run->reps,
+		.seed = run->seed,
+		.program_id = p->program_id,
+		.first_step = first,
+		.n_steps = n,
+	};
+}
+
+static int add_piece(const struct piece *p, uint32_t first, uint32_t n, struct mn_err *err)
+{
+	const struct mn_campaign_run *run = &p->board->campaign->config->run;
+	const struct mn_program *program = p->program.program;
+	const struct mn_probe row = piece_row(p, first, n);
+	struct mn_task task = {
+		.layer = program->steps[first].layer,
+		.program = {n, program->arena_bytes, program->steps + first},
+		.steps = n > 1,
+		.first_step = first,
+		.model = p->model->name,
+		.set = p->set,
+		.kernels = p->index,
+		.cold = run->cold,
+		.warmup = run->warmup,
+		.reps = run->reps,
+		.seed = run->seed,
+	};
+
+	return add_task(p->board, &row, &task, err);
+}
+
+/* A model that cannot run is one row, not one for each layer. */
+static int refuse(const struct piece *p, const struct mn_probe *row, int code, const char *reason,
+		  struct mn_err *err)
+{
+	struct mn_store *store = p->board->campaign->store;
+	int64_t probe_id;
+	int ret = mn_store_put_probe(store, row, &probe_id, err);
+
+	if (!ret)
+		ret = mn_store_probe_done(store, p->board->rig_id, probe_id, err);
+	if (ret < 0)
+		return ret;
+	p->board->refused++;
+	return ret ? 0
+		   : mn_store_put_failure(store, p->board->session_id, probe_id, code, reason, 0,
+					  err);
+}
+
+/* 1 and the sentence if the board's memory is too small. */
+static int lacks_room(const struct piece *p, char *reason, size_t size)
+{
+	const struct mn_msg_hello *hello = &p->board->hello;
+	const struct mn_program *program = p->program.program;
+
+	if (program->arena_bytes > hello->arena_bytes)
+		snprintf(reason, size, "it does not fit: needs %u bytes of arena, the board has %u",
+			 program->arena_bytes, hello->arena_bytes);
+	else if (p->program.weight_bytes > hello->pool_bytes)
+		snprintf(reason, size,
+			 "it does not fit: needs %" PRId64
+			 " bytes of weight pool, the board has %u",
+			 p->program.weight_bytes, hello->pool_bytes);
+	else
+		return 0;
+	return 1;
+}
+
+static int plan_model(struct board *board, const void *what, const struct mn_kernel_set *set,
+		      uint8_t index, struct mn_err *err)
+{
+	const struct mn_campaign_run *run = &board->campaign->config->run;
+	struct piece p = {board, what, set, index, {0}, 0};
+	struct mn_err why = {0};
+	char reason[256];
+	uint32_t n, at = 0, room, pieces;
+	int ret = p.model->program(set, p.model->arg, &p.program, &why);
+
+	if (ret) {
+		const struct mn_probe row = {
+			.model = p.model->name,
+			.backbone = p.model->backbone,
+			.ops = -1,
+			.kernels = set->id,
+			.cold = run->cold,
+			.warmup = run->warmup,
+			.reps = run->reps,
+			.seed = run->seed,
+		};
+
+		return refuse(&p, &row, ret, why.msg, err);
+	}
+	n = p.program.program->n_steps;
+	ret = mn_store_put_program(board->campaign->store, &p.program, &p.program_id, err);
+	if (ret)
+		return ret;
+	if (lacks_room(&p, reason, sizeof(reason))) {
+		const struct mn_probe row = piece_row(&p, 0, n);
+
+		return refuse(&p, &row, MN_E_TOO_BIG, reason, err);
+	}
+	/* Pieces of about one size. */
+	room = mn_task_steps_max(&board->hello, run->reps);
+	pieces = (n + room - 1) / room;
+	for (uint32_t k = 0; k < pieces && run->whole && !ret; k++) {
+		uint32_t end = (uint32_t)((uint64_t)n * (k + 1) / pieces);
+
+		ret = add_piece(&p, at, end - at, err);
+		at = end;
+	}
+	for (uint32_t i = 0; i < n && run->layers && n > 1 && !ret; i++)
+		ret = add_piece(&p, i, 1, err);
+	return ret;
+}
+
+/* A probe or a model with every kernel set of the board that is asked for. */
+static int plan_sets(struct board *board, const char *wanted,
+		     int (*plan)(struct board *board, const void *what,
+				 const struct mn_kernel_set *set, uint8_t index,
+				 struct mn_err *err),
+		     const void *what, struct mn_err *err)
 {
 	const struct sets *sets = &board->sets;
-	const char *wanted = board->campaign->config->kernels;
 	int found = 0, ret;
 
-	if (!wanted)
-		wanted = probe->kernels;
+	if (board->campaign->config->kernels)
+		wanted = board->campaign->config->kernels;
 	for (uint8_t i = 0; i < sets->n; i++) {
 		if (!is_wanted(wanted, sets->id[i], i))
 			continue;
@@ -147,7 +315,7 @@ static int plan_probe(struct board *board, const struct mn_sweep_probe *probe, s
 					  "flash the image "
 					  "of this version (mnchar flash)",
 					  sets->id[i], MNCHAR_VERSION);
-		ret = plan_task(board, probe, sets->set[i], i, err);
+		ret = plan(board, what, sets->set[i], i, err);
 		if (ret)
 			return ret;
 		found = 1;
@@ -194,23 +362,25 @@ static int begin(struct board *board, const struct mn_msg_hello *hello, double h
 		 struct mn_err *err)
 {
 	struct mn_store *store = board->campaign->store;
-	const struct mn_sweep *sweep = board->campaign->config->sweep;
+	const struct mn_campaign_config *config = board->campaign->config;
+	const struct mn_sweep *sweep = config->sweep;
 	struct mn_rig_text text;
 	char hash[17];
 	struct mn_session session = {
-		.sweep = sweep->name,
+		.sweep = sweep ? sweep->name : "models",
 		.sweep_hash = hash,
 		.version = MNCHAR_VERSION,
 		.link = board->target->link,
 	};
 	int ret;
 
+	board->hello = *hello;
 	list_sets(hello, &board->sets);
-	board->tasks = calloc((size_t)sweep->n_probes * board->sets.n + 1, sizeof(*board->tasks));
-	if (!board->tasks)
-		return mn_err_set(err, MN_E_NOMEM, "out of memory");
-	snprintf(hash, sizeof(hash), "%016" PRIx64, sweep->hash);
+	snprintf(hash, sizeof(hash), "%016" PRIx64, sweep ? sweep->hash : 0);
 	mn_rig_from_hello(hello, board->target->model, &text);
+	if (config->ret_boards)
+		memcpy(config->ret_boards[board - board->campaign->boards], text.board,
+		       sizeof(text.board));
 	/* HSI: the board has nothing to measure itself against; this computer has. To 1 kHz, which
 	 * is more than it knows. */
 	if (!text.rig.clock_measured_hz && host_hz > 0)
@@ -224,17 +394,19 @@ static int begin(struct board *board, const struct mn_msg_hello *hello, double h
 		ret = mn_store_begin_session(store, &session, &board->session_id, err);
 	if (ret)
 		goto fail;
-	for (uint32_t i = 0; i < sweep->n_probes; i++) {
-		ret = plan_probe(board, &sweep->probes[i], err);
-		if (ret == MN_E_VERSION || ret == MN_E_NOTFOUND) {
-			/* This board's kernels, not the store. */
-			mn_store_rollback(store);
-			board->session_id = 0;
-			return ret;
-		}
-		if (ret)
-			goto fail;
+	for (uint32_t i = 0; sweep && i < sweep->n_probes && !ret; i++)
+		ret = plan_sets(board, sweep->probes[i].kernels, plan_layer, &sweep->probes[i],
+				err);
+	for (size_t i = 0; i < config->n_models && !ret; i++)
+		ret = plan_sets(board, "", plan_model, &config->models[i], err);
+	if (ret == MN_E_VERSION || ret == MN_E_NOTFOUND) {
+		/* This board's kernels, not the store. */
+		mn_store_rollback(store);
+		board->session_id = 0;
+		return ret;
 	}
+	if (ret)
+		goto fail;
 	ret = mn_store_commit(store, err);
 	if (ret)
 		goto fail;
@@ -275,7 +447,7 @@ static int on_result(struct mn_runner *runner, struct mn_task *task,
 {
 	struct board *board = arg;
 	struct mn_measurement row;
-	uint32_t reps[MN_WIRE_PAYLOAD_MAX / 4];
+	uint32_t reps[MN_WIRE_PAYLOAD_MAX / 4], steps[MN_WIRE_PAYLOAD_MAX / 4];
 	int64_t id;
 	int ret;
 
@@ -293,6 +465,10 @@ static int on_result(struct mn_runner *runner, struct mn_task *task,
 	row.output_crc = result->output_crc;
 	row.rep_cycles = reps;
 	row.n_reps = result->rep_cycles_len / 4u;
+	for (uint32_t i = 0; i < result->step_cycles_len / 4u; i++)
+		steps[i] = mn_get_le32(result->step_cycles + 4 * i);
+	row.step_cycles = steps;
+	row.n_steps = result->step_cycles_len / 4u;
 	ret = mn_store_put_measurement(board->campaign->store, &row, &id, err);
 	if (ret)
 		return store_failed(board, ret, err);
@@ -318,7 +494,11 @@ static int on_failure(struct mn_runner *runner, struct mn_task *task, int code, 
 	}
 	board->failed++;
 	board->again += retry ? 1 : 0;
-	(void)mn_layer_format(&task->layer, layer, sizeof(layer));
+	if (task->program.n_steps > 1)
+		snprintf(layer, sizeof(layer), "%.100s, steps %u to %u", task->model,
+			 task->first_step, task->first_step + task->program.n_steps - 1);
+	else
+		(void)mn_layer_format(&task->layer, layer, sizeof(layer));
 	snprintf(text, sizeof(text), "failed: %s (%s): %s", layer, task->set->id, reason);
 	mn_progress_note(&board->campaign->progress, mn_runner_name(runner), text);
 	return 0;

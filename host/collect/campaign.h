@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sweep on boards, into the store: which probes are still open on each, a row for each that ends,
- * a session for each board.
+ * A sweep, or models, on boards, into the store: which probes are still open on each, a row for
+ * each that ends, a session for each board.
  *
  * Rows are committed one by one as results come, so that a killed process loses the probe in flight
  * and nothing else, and the same call later goes on where it was.
@@ -9,21 +9,53 @@
 #ifndef MN_CAMPAIGN_H
 #define MN_CAMPAIGN_H
 
+#include "kernels/kernel.h"
 #include "loop.h"
+#include "program.h"
 #include "runner.h"
 #include "store.h"
 #include "sweep.h"
 #include "target.h"
 
+/*
+ * A model to run as a program. What it is stored under: name, and the family it belongs to.
+ *
+ * program: its program with a kernel set (struct mn_graph_plan of host/model is one source), called
+ * once for each set of each board that is asked for; everything in *ret is borrowed and stays until
+ * the campaign ends. A failure, with *err, becomes a row: the model cannot run with these kernels.
+ */
+struct mn_campaign_model {
+	const char *name, *backbone;
+	int (*program)(const struct mn_kernel_set *set, void *arg, struct mn_stored_program *ret,
+		       struct mn_err *err);
+	void *arg;
+};
+
+/* How models are run. */
+struct mn_campaign_run {
+	uint8_t whole;  /* all steps as one program, each step timed in one more pass; where a board
+			   cannot hold so many steps, as several programs, one after the other */
+	uint8_t layers; /* each step alone, at its place in the program's plan */
+	uint8_t cold;
+	uint16_t warmup, reps;
+	uint32_t seed;
+};
+
 struct mn_campaign_config {
 	struct mn_store *store;
-	const struct mn_sweep *sweep;
+	const struct mn_sweep *sweep; /* NULL: none */
+	const struct mn_campaign_model *models;
+	size_t n_models;
+	struct mn_campaign_run run; /* of models */
 	/* "dsp", "ref", an id, or "all": run every layer with these instead of what the sweep says;
 	 * NULL: as it says */
 	const char *kernels;
 	size_t limit;  /* measure at most so many probes on each board; 0: all */
 	uint32_t baud; /* to raise serial links to; 0: stay */
-	int progress;  /* 0 none, 1 a line now and then, 2 bars on a terminal */
+	/* n_targets names as the boards' rows have them ("virtual-f446re"), written when a board
+	 * has said hello; NULL: not wanted */
+	char (*ret_boards)[40];
+	int progress; /* 0 none, 1 a line now and then, 2 bars on a terminal */
 };
 
 struct mn_campaign_outcome {

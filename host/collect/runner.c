@@ -13,7 +13,6 @@
 #define BATCH_US 1000000.0
 /* … and never hold more probes than this, however small. */
 #define BATCH_PROBES 64
-#define BATCH_BYTES  16384
 #define REOPENS_MAX  3
 #define STRIKES_MAX  2
 #define REOPEN_US    500000
@@ -61,7 +60,7 @@ struct mn_runner {
 	double speed_cycles, speed_us;
 
 	/* The batch under way. */
-	uint8_t batch[BATCH_BYTES];
+	uint8_t batch[MN_TASK_BATCH_BYTES];
 	size_t batch_task[MN_CLIENT_BATCH_PROBES]; /* task of each index */
 	uint16_t batch_n;
 	uint16_t batch_max; /* 1 after a refusal */
@@ -263,7 +262,8 @@ static double limit_us(const struct mn_runner *r, const struct mn_task *task)
 static int pack_batch(struct mn_runner *r, struct mn_client_probe *probes, uint32_t *ret_bytes)
 {
 	const struct mn_msg_hello *hello = mn_client_hello(r->client);
-	uint32_t size = hello->batch_bytes < BATCH_BYTES ? hello->batch_bytes : BATCH_BYTES;
+	uint32_t size =
+		hello->batch_bytes < MN_TASK_BATCH_BYTES ? hello->batch_bytes : MN_TASK_BATCH_BYTES;
 	uint32_t used = 0, results = 0;
 	double us = 0;
 

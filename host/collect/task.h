@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* What is still to be measured on one board, and how some of it becomes a batch. */
+/* What is still to be measured on one board, and how some of it becomes a batch. A task is a layer
+ * alone, or a program: several steps of a model, or one of them at its place in the model's plan.
+ */
 #ifndef MN_TASK_H
 #define MN_TASK_H
 
 #include "client.h"
 #include "kernels/kernel.h"
 #include "layer.h"
+#include "program.h"
 
 /* One probe of a sweep on one board. */
 struct mn_task {
-	struct mn_layer layer;
+	struct mn_layer layer;     /* of a program: its first */
+	struct mn_program program; /* n_steps 0: the layer alone. Steps are borrowed */
+	uint8_t steps;             /* also time every step, in one extra pass */
+	uint32_t first_step;       /* of the model, for messages */
+	const char *model;         /* likewise; NULL: a layer */
 	const struct mn_kernel_set *set;
 	uint8_t kernels; /* index of the set on the board */
 	uint8_t cold;
@@ -27,6 +34,13 @@ struct mn_task {
  * A factor of 3 off is fine.
  */
 double mn_task_cycles(const struct mn_task *task);
+
+/* Steps of a program that a board takes in one probe of so many repetitions: its batch, its room
+ * for results and a frame all hold them. */
+uint32_t mn_task_steps_max(const struct mn_msg_hello *hello, uint16_t reps);
+
+/* Bytes of a batch at most, whatever the board could take. */
+#define MN_TASK_BATCH_BYTES 16384
 
 /*
  * Append the records of a task to a batch: a program of one layer. Returns the bytes, or MN_E_* as
