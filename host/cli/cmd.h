@@ -34,6 +34,7 @@
 	X(export, "write cost tables for a search")                                                \
 	X(plot, "draw latency against ops")                                                        \
 	X(inspect, "print the layers of a model")                                                  \
+	X(bench, "run a model on boards, whole and layer by layer")                                \
 	X(memory, "say what a model takes of a board's SRAM and flash")                            \
 	X(predict, "predict what a model costs on a board")                                        \
 	X(completion, "print a completion script for the shell")

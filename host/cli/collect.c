@@ -9,6 +9,7 @@
 #include "campaign.h"
 #include "cmd.h"
 #include "known.h"
+#include "outcome.h"
 #include "paths.h"
 #include "ports.h"
 #include "store.h"
@@ -151,27 +152,6 @@ static int load_sweep(const char *name, struct mn_sweep **ret_sweep, struct mn_e
 	return mn_sweep_load(name, ret_sweep, err);
 }
 
-static int print_outcome(const struct mn_campaign_outcome *o, const char *db)
-{
-	fprintf(stderr, "mnchar: %zu measured", o->measured);
-	if (o->known)
-		fprintf(stderr, ", %zu were there already", o->known);
-	if (o->refused)
-		fprintf(stderr, ", %zu do not fit their board or its kernels", o->refused);
-	if (o->failed)
-		fprintf(stderr, ", %zu failed", o->failed);
-	if (o->open)
-		fprintf(stderr, ", %zu left open", o->open);
-	fprintf(stderr, " (%s)\n", db);
-	if (o->interrupted)
-		return MN_EXIT_INTERRUPTED;
-	if (o->boards_failed)
-		return MN_EXIT_FAILED;
-	if (o->open || o->again || o->boards_lost)
-		return MN_EXIT_INCOMPLETE;
-	return o->failed ? MN_EXIT_FAILED : MN_EXIT_OK;
-}
-
 int mn_cmd_collect(int argc, char **argv)
 {
 	struct options my = {.sweep = "quick", .baud = 921600};
@@ -210,7 +190,7 @@ int mn_cmd_collect(int argc, char **argv)
 	config.baud = my.baud;
 	config.progress = my.quiet ? 0 : isatty(STDERR_FILENO) ? 2 : 1;
 	ret = mn_campaign_run(&config, targets, n, &outcome, &err);
-	ret = ret ? mn_cmd_fail(&err) : print_outcome(&outcome, my.db);
+	ret = ret ? mn_cmd_fail(&err) : mn_cmd_outcome(&outcome, my.db);
 out:
 	mn_store_close(store);
 	for (size_t i = 0; i < BOARDS_MAX; i++)
