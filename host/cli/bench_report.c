@@ -237,7 +237,7 @@ static int join_pieces(struct bench *b, struct mn_store *store, struct mn_err *e
 /* Costs as the database has them fitted; none is no failure. */
 static int predict(struct bench *b, struct mn_store *store, struct mn_err *err)
 {
-	const struct mn_export_filter filter = {b->board, b->kernels, (int)b->kind};
+	const struct mn_export_filter filter = {b->board, b->kernels, (int)b->kind, 1};
 	const struct mn_cost_rig *rig;
 	struct mn_err why = {0};
 	int rc = mn_export_table(store, &filter, &b->table, &why);
