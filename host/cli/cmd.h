@@ -26,6 +26,7 @@
 /* In the order in which help shows them. verb, one line of help */
 #define MN_VERB_TABLE(X)                                                                           \
 	X(boards, "list the boards that are plugged in, and the virtual ones")                     \
+	X(meters, "list the power monitors that are plugged in")                                   \
 	X(flash, "write the sweep firmware to a board")                                            \
 	X(collect, "measure a sweep on boards, into the database")                                 \
 	X(import, "put figures from elsewhere (CSV) into the database")                            \
