@@ -53,6 +53,7 @@ struct mn_periph {
 	X(load_overlap_cycles)                                                                     \
 	X(store_cycles)                                                                            \
 	X(store_register_offset_cycles)                                                            \
+	X(store_load_stall_cycles)                                                                 \
 	X(load_pair_cycles)                                                                        \
 	X(multiple_base_cycles)                                                                    \
 	X(address_stall_cycles)                                                                    \
@@ -71,6 +72,7 @@ struct mn_periph {
 	X(divide_base_cycles)                                                                      \
 	X(divide_bits_per_2_cycles)                                                                \
 	X(fetch_words)                                                                             \
+	X(speculative_fetch)                                                                       \
 	X(fetch_latency_cycles)                                                                    \
 	X(fp_mac_cycles)                                                                           \
 	X(fp_div_cycles)                                                                           \

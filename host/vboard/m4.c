@@ -1,25 +1,33 @@
 /* SPDX-License-Identifier: MIT */
+/* clang-format off */
 /*
  * Cortex-M4 pipeline and the STM32F4 flash accelerator (ART).
  *
- * rule                                                       parameter                  certainty
- * ---------------------------------------------------------  -------------------------  ---------
- * class costs (TRM table as TI reprints it)                   load_cycles …              read
- * k independent loads back to back cost k + 1                 load_overlap_cycles        read
- * base-updating loads chain only with different bases         -                          measured
- * by others loads of different memories do not chain                    mixed_memory_overlap mixed
- * evidence nothing chains behind a store; STR [Rn,Rm] costs 2          store_register_offset_… read
- * an address register written by the previous ALU instr.: +1  address_stall_cycles       read
- * (compiler model) taken direct branch 2, indirect 3, LDR pc 5, TBB 6          taken_branch_cycles
- * …      measured by others … one more to an unaligned 32-bit instruction               (from the
- * fetch queue)     measured by others fetch queue of 3 aligned words, 2 cycles from request to
- * fetch_words,               fits the F446 use, a place is free the cycle after its word was used
- * fetch_latency_cycles     measurements IT behind a 16-bit instruction folds it_folds recollected
- * ART: 64 + 8 lines of 16 bytes, LRU, next-line prefetch      art_*                      read /
- * recollected flash miss: LATENCY stall cycles; one array for both sides  FLASH_ACR read / inferred
+ * rule                                                          parameter                     certainty
+ * class costs (TRM table as TI reprints it)                     load_cycles ...               read
+ * k independent loads back to back cost k + 1                   load_overlap_cycles           read
+ * base-updating loads chain only with different bases           -                             measured by others
+ * loads of different memories do not chain                      mixed_memory_overlap          measured by others
+ * a load directly behind a store waits for the store: +1        store_load_stall_cycles       measured by others
+ * nothing chains behind a store; STR [Rn,Rm] costs 2            store_register_offset_cycles  read
+ * address register written by the previous ALU instruction: +1  address_stall_cycles          read (compiler)
+ * taken direct branch 2, indirect 3, LDR pc 5, TBB 6            taken_branch_cycles ...       measured by others
+ * fetch queue of 3 aligned words, 2 cycles from request to      fetch_words,                  read; fits the F446
+ *   use, a place is free the cycle after its word was used      fetch_latency_cycles
+ * one more to an unaligned 32-bit instruction                   (from the fetch queue)        measured by others
+ * a conditional branch requests its target while it is          speculative_fetch             read
+ *   decoded; not taken, that cycle's request is lost
+ * IT folds onto a 16-bit instruction before it that is no       it_folds                      measured by others
+ *   load, store or branch                                                                     on the Cortex-M3
+ * ART: 64 + 8 lines of 16 bytes, LRU, next-line prefetch        art_*                         read, LRU recollected
+ * flash miss: LATENCY stall cycles; one array for both sides    FLASH_ACR                     read, inferred
  *
- * Wrong-path fetches are not simulated, nor do they enter the cache.
+ * Wrong-path words cost their request, but they do not enter the cache.
+ *
+ * "Measured by others": jnk0le/random on an STM32F407; mimuw-distributed-systems-group/cmemu, whose
+ * rules were checked against a Cortex-M3 (the M4 has the same three stages); see data/boards.
  */
+/* clang-format on */
 #include "cycles.h"
 
 #include <stdlib.h>
@@ -42,7 +50,7 @@
 #define NO_WORD      0xffffffffu
 #define OLD          8 /* cycles that the fetch runs ahead, at most */
 
-enum prev_kind { PREV_OTHER, PREV_ALU, PREV_LOAD };
+enum prev_kind { PREV_OTHER, PREV_ALU, PREV_LOAD, PREV_STORE };
 
 struct m4 {
 	struct mn_cycles base;
@@ -62,6 +70,7 @@ struct m4 {
 	uint64_t prefetch_ready, flash_free;
 	uint32_t have_word; /* last word fetched, NO_WORD after a refill */
 	uint64_t fetch_last, avail_last, refill;
+	uint64_t spoilt;   /* cycle in which no word can be requested */
 	uint64_t freed[4]; /* by word number modulo fetch_words */
 	enum prev_kind prev;
 	uint32_t prev_dst;
@@ -72,7 +81,7 @@ struct m4 {
 
 /* The pipeline part, relative to the clock. */
 struct m4_state {
-	int8_t fetch_last, avail_last, freed[4], refill, flash_free;
+	int8_t fetch_last, avail_last, freed[4], refill, flash_free, spoilt;
 	uint8_t flushed;
 	uint8_t prev, prev_rn, prev_wback, prev_memory, prev_narrow;
 	uint8_t fp_ready, fp_busy;
@@ -276,6 +285,8 @@ static uint64_t fetch(struct m4 *s, uint32_t pc, uint32_t last, uint64_t *ret_mi
 			t = s->freed[(word >> 2) % n];
 		if (s->base.now > t + OLD)
 			t = s->base.now - OLD;
+		if (t == s->spoilt)
+			t++;
 		stall = line_stall(s, word, t);
 		*ret_miss += stall;
 		s->fetch_last = t + stall;
@@ -347,6 +358,10 @@ static void m4_step(struct mn_cycles *m, const struct mn_step_in *in)
 		if (s->prev == PREV_ALU && (i->early & s->prev_dst)) {
 			t += p->address_stall_cycles;
 			stall[MN_STALL_DEPEND] += p->address_stall_cycles;
+		}
+		if (s->prev == PREV_STORE && (i->attr & MN_IA_LOAD)) {
+			t += p->store_load_stall_cycles;
+			stall[MN_STALL_STORE] += p->store_load_stall_cycles;
 		}
 	}
 	/* An arithmetic result is not forwarded to the next instruction, except as an addend. */
@@ -454,6 +469,10 @@ static void m4_step(struct mn_cycles *m, const struct mn_step_in *in)
 		}
 		s->have_word = NO_WORD;
 		s->refill = t + extra - p->fetch_latency_cycles;
+	} else if (i->cls == MN_I_BCC || i->cls == MN_I_CBZ) {
+		/* The target was requested while the branch was decoded, for nothing. */
+		if (p->speculative_fetch)
+			s->spoilt = t - 1;
 	} else if (i->cls == MN_I_ISB) {
 		s->have_word = NO_WORD;
 		s->refill = m->now;
@@ -469,14 +488,16 @@ static void m4_step(struct mn_cycles *m, const struct mn_step_in *in)
 			s->fp_ready = s->fp_busy + p->fp_result_stall_cycles;
 		}
 	}
-	s->prev = load_like && in->executed                ? PREV_LOAD
-		  : (i->attr & (MN_IA_LOAD | MN_IA_STORE)) ? PREV_OTHER
-							   : PREV_ALU;
+	s->prev = load_like && in->executed                                         ? PREV_LOAD
+		  : i->cls == MN_I_STORE && in->executed && cost == p->store_cycles ? PREV_STORE
+		  : (i->attr & (MN_IA_LOAD | MN_IA_STORE))                          ? PREV_OTHER
+										    : PREV_ALU;
 	s->prev_dst = in->executed ? i->dst & 0xffff : 0;
 	s->prev_wback = load_like && (i->attr & MN_IA_BASE);
 	s->prev_rn = s->prev_wback ? i->rn : 0;
 	s->prev_memory = load_like ? (uint8_t)memory : 0;
-	s->prev_narrow = i->size == 2 && !in->taken;
+	s->prev_narrow = i->size == 2 && !(i->attr & (MN_IA_LOAD | MN_IA_STORE | MN_IA_PC)) &&
+			 i->cls != MN_I_SYSREG;
 	m->stats.insns++;
 }
 
@@ -521,6 +542,7 @@ static int m4_save(const struct mn_cycles *m, uint32_t pc, uint8_t *state)
 		return 0;
 	memset(&r, 0, sizeof(r));
 	r.flash_free = rel(s->flash_free, m->now);
+	r.spoilt = rel(s->spoilt, m->now);
 	r.flushed = s->have_word == NO_WORD;
 	if (r.flushed) {
 		r.refill = rel(s->refill, m->now);
@@ -534,7 +556,7 @@ static int m4_save(const struct mn_cycles *m, uint32_t pc, uint8_t *state)
 			r.freed[k] = rel(s->freed[(first + k) % s->p.fetch_words], m->now);
 	}
 	r.prev = (uint8_t)s->prev;
-	r.prev_dst = s->prev == PREV_OTHER ? 0 : s->prev_dst;
+	r.prev_dst = s->prev == PREV_OTHER || s->prev == PREV_STORE ? 0 : s->prev_dst;
 	r.prev_rn = s->prev_rn;
 	r.prev_wback = s->prev_wback;
 	r.prev_memory = s->prev_memory;
@@ -556,6 +578,7 @@ static void m4_load(struct mn_cycles *m, uint32_t pc, const uint8_t *state)
 
 	memcpy(&r, state, sizeof(r));
 	s->flash_free = m->now + (uint64_t)(int64_t)r.flash_free;
+	s->spoilt = m->now + (uint64_t)(int64_t)r.spoilt;
 	if (r.flushed) {
 		s->have_word = NO_WORD;
 		s->refill = m->now + (uint64_t)(int64_t)r.refill;
@@ -615,6 +638,7 @@ static void m4_reset(struct mn_cycles *m)
 	mn_lru_clear(s->art_d);
 	s->line_now = s->dline_now = s->prefetched = NO_WORD;
 	s->prefetch_ready = s->flash_free = 0;
+	s->spoilt = 0;
 	s->have_word = NO_WORD;
 	s->refill = m->now;
 	s->prev = PREV_OTHER;

@@ -57,14 +57,18 @@ static void test_load_dependent_address(void **state)
 	EXPECT(1 + 4, NOP, LDR1_R0, LDR2_R1);
 }
 
-/* TRM 3.3.2: LDR then STR 3; STR 1; STR with a register offset 2, and a load behind it starts anew.
+/*
+ * TRM 3.3.2: LDR then STR 3; STR 1; STR with a register offset 2, and a load behind it starts anew.
+ * jnk0le, F407: a load directly behind a store adds a cycle; one instruction between hides it.
  */
 static void test_stores(void **state)
 {
 	EXPECT(1 + 3, NOP, LDR1_R0, STR1_R3);
 	EXPECT(1 + 1, NOP, STR1_R3);
 	EXPECT(1 + 2, NOP, STR1_RR);
-	EXPECT(1 + 1 + 2, NOP, STR1_R3, LDR4_R5);
+	EXPECT(1 + 1 + 1 + 2, NOP, STR1_R3, LDR4_R5);
+	EXPECT(1 + 1 + 2, STR1_R3, NOP, LDR4_R5);
+	EXPECT(1 + 1 + 1 + 3, NOP, STR1_R3, {0xe9d0, 0x1200, A, 0});
 }
 
 /* GCC's cortex-m4.md: ALU result to an address 2. */
@@ -169,9 +173,14 @@ static void test_fetch_queue(void **state)
 	       {0xbf00, 0, 0, 0}, {0xbf00, 0, 0, 0}, NOP);
 }
 
-/* [R] IT behind a 16-bit instruction costs nothing; the skipped instruction 1. */
+/*
+ * IT behind a 16-bit instruction costs nothing, but 1 behind a load, a store or a 32-bit one
+ * (cmemu, checked on a Cortex-M3); a skipped instruction 1.
+ */
 static void test_it(void **state)
 {
+	static const struct sim_insn before[] = {LDR1_R0, STR1_R3, {0xf04f, 0x0000, 0, 0}};
+	static const uint64_t cost[] = {2, 1, 1};
 	struct sim *s = *state;
 	const struct sim_insn it = {0xbf04, 0, 0, 0}, mov = {0x4608, 0, 0, 0},
 			      ldr = {0x6808, 0, A, 0}, nop = NOP;
@@ -186,6 +195,43 @@ static void test_it(void **state)
 	sim_step(s, &mov, 1, 0);
 	sim_step(s, &ldr, 1, 0);
 	assert_int_equal(s->model->now - start, 1 + 0 + 1 + 1);
+	for (unsigned i = 0; i < 3; i++) {
+		for (int k = 0; k < 8; k++)
+			sim_step(s, &nop, 0, 1);
+		start = s->model->now;
+		sim_step(s, &before[i], 0, 1);
+		sim_step(s, &it, 0, 1);
+		sim_step(s, &mov, 1, 1);
+		sim_step(s, &mov, 1, 1);
+		assert_int_equal(s->model->now - start, cost[i] + 1 + 1 + 1);
+	}
+}
+
+/*
+ * A conditional branch that is not taken has used up a fetch (TRM: the branch target is requested
+ * in decode): 32-bit code, which takes a word a cycle, loses a cycle to it, 16-bit code nothing.
+ */
+static void test_speculative_fetch(void **state)
+{
+	struct sim *s = *state;
+	const struct sim_insn code[] = {NOP, {0xf04f, 0x0000, 0, 0}};
+	const struct sim_insn branch[] = {{0xd17e, 0, 0, 0}, {0xf040, 0x8080, 0, 0}};
+
+	for (unsigned wide = 0; wide < 2; wide++) {
+		uint64_t cycles[2], start;
+
+		for (int with = 0; with < 2; with++) {
+			s->pc = CODE;
+			for (int k = 0; k < 16; k++)
+				sim_step(s, &code[wide], 0, 1);
+			start = s->model->now;
+			sim_step(s, with ? &branch[wide] : &code[wide], 0, 1);
+			for (int k = 0; k < 16; k++)
+				sim_step(s, &code[wide], 0, 1);
+			cycles[with] = s->model->now - start;
+		}
+		assert_int_equal(cycles[1], cycles[0] + wide);
+	}
 }
 
 /* TRM FPU table: VMLA 3, VADD 1 (+1 for the next consumer), VDIV 14 in the background. */
@@ -309,6 +355,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_im2col_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fetch_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_speculative_fetch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fpu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_art, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_art_data, setup, teardown),
