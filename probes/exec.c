@@ -21,7 +21,7 @@ int mn_exec_bind(struct mn_exec *exec, const struct mn_program *program,
 			      ret_step, NULL, NULL, NULL);
 	if (rc < 0)
 		return rc;
-	if (!is_aligned(mem->arena, MN_ALIGN) || !is_aligned(mem->pool, MN_ALIGN) ||
+	if (!is_aligned(mem->arena, MN_ALIGN) || !is_aligned(mem->pool, 4) ||
 	    !is_aligned(mem->bias_pool, 4)) {
 		if (ret_step)
 			*ret_step = 0;

@@ -119,8 +119,8 @@ void mn_soc_init(void)
 		facts.uid[i] = MN_REG(MN_SOC_UID + 4u * i);
 	memory.arena = mn_arena_start;
 	memory.arena_bytes = (uint32_t)(mn_arena_end - mn_arena_start);
-	memory.pool = mn_pool;
-	memory.pool_bytes = (uint32_t)(mn_pool_end - mn_pool);
+	memory.pool = mn_pool + MN_POOL_SHIFT;
+	memory.pool_bytes = (uint32_t)(mn_pool_end - mn_pool) - MN_POOL_SHIFT;
 	memory.bias_pool = mn_bias_pool;
 	memory.bias_pool_bytes =
 		(uint32_t)((const uint8_t *)mn_bias_pool_end - (const uint8_t *)mn_bias_pool);
