@@ -40,6 +40,10 @@
 	X(predict, "predict what a model costs on a board")                                        \
 	X(completion, "print a completion script for the shell")
 
+/* Verbs whose name is no C word. verb, name, one line of help */
+#define MN_VERB_NAMED_TABLE(X)                                                                     \
+	X(import_power, "import-power", "cut the windows out of another instrument's recording")
+
 /* Exit codes are an interface: scripts rely on them. Append only. */
 enum mn_exit {
 	MN_EXIT_OK = 0,
@@ -67,6 +71,11 @@ const struct mn_verb *mn_verb_find(const char *name);
 	int mn_cmd_##verb(int argc, char **argv);                                                  \
 	extern const struct argp mn_argp_##verb;
 MN_VERB_TABLE(X)
+#undef X
+#define X(verb, name, help)                                                                        \
+	int mn_cmd_##verb(int argc, char **argv);                                                  \
+	extern const struct argp mn_argp_##verb;
+MN_VERB_NAMED_TABLE(X)
 #undef X
 
 /*

@@ -10,8 +10,10 @@
 #include "manual.h"
 #include "paths.h"
 
-#define X(verb, help) {#verb, help, mn_cmd_##verb, &mn_argp_##verb},
-const struct mn_verb mn_verbs[] = {MN_VERB_TABLE(X){NULL, NULL, NULL, NULL}};
+#define X(verb, help)           {#verb, help, mn_cmd_##verb, &mn_argp_##verb},
+#define NAMED(verb, name, help) {name, help, mn_cmd_##verb, &mn_argp_##verb},
+const struct mn_verb mn_verbs[] = {MN_VERB_TABLE(X)
+					   MN_VERB_NAMED_TABLE(NAMED){NULL, NULL, NULL, NULL}};
 #undef X
 
 const char *argp_program_version = "mnchar " MNCHAR_VERSION;

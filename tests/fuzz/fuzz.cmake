@@ -100,6 +100,7 @@ mn_fuzz(frame TARGETS mn_probes)
 mn_fuzz(layer_text TARGETS mn_probes ARGS -max_len=512)
 mn_fuzz(lpm01a SOURCES host/meter/lpm01a/protocol.c probes/err.c INCLUDES host/meter LIBS m)
 mn_fuzz(ppk2 SOURCES host/meter/ppk2/protocol.c probes/err.c INCLUDES host/meter LIBS m)
+mn_fuzz(recording SOURCES host/meter/recording/recording.c probes/err.c INCLUDES host/meter LIBS m)
 mn_fuzz(session TARGETS mn_probes INCLUDES firmware tests/unit/fake_board
 	SOURCES firmware/session.c firmware/measure.c tests/unit/fake_board/fake_board.c)
 mn_fuzz(sweep TARGETS mn_probes mn_sweep LIBS cyaml yaml ARGS -max_len=4096)
