@@ -146,36 +146,39 @@ static void step_key(struct mn_machine *m, const struct mn_segment *s, const str
 	m->stepped++;
 }
 
-/* All that decides what the segment costs. */
-static void make_key(struct mn_machine *m, const struct mn_segment *s, uint32_t next_pc,
-		     struct key *key, uint32_t *ret_event)
+/* All that decides what the segment costs. Returns the event after it. */
+static uint32_t make_key(struct mn_machine *m, const struct mn_segment *s, uint32_t next_pc,
+			 struct key *key)
 {
 	const struct mn_block *b = m->block;
-	uint32_t last = s->first + s->count - 1u, n = s->n_slots;
+	uint32_t last = s->first + s->count - 1u, event = m->event + s->n_slots;
 
 	key->taken = key->branch = 0;
 	key->executed_last = 1;
-	key->word[s->words - 1] = 0;
-	if (s->marked || m->events.n - m->event < n) {
+	if (s->marked || event > m->events.n) {
 		memset(&key->word[1], 0, (s->words - 1) * sizeof(key->word[0]));
-		*ret_event = marked_classes(m, s, (uint8_t *)&key->word[1]);
-	} else {
-		memcpy(&key->word[1], m->events.class + m->event, n);
-		*ret_event = m->event + n;
+		event = marked_classes(m, s, (uint8_t *)&key->word[1]);
+	} else if (s->words > 1) {
+		/* Beyond the last class there is something to read, and it does not count. */
+		for (unsigned w = 1; w < s->words; w++)
+			memcpy(&key->word[w], m->events.class + m->event + 8 * (w - 1), 8);
+		key->word[s->words - 1] &= s->last_mask;
 	}
 	if (s->ends) {
 		const struct mn_insn *i = &b->insn[last];
 		int straight = next_pc == b->at[last] + i->size;
 
 		if (i->cond)
-			key->executed_last = mn_insn_has_slots(i)
-						     ? ((uint8_t *)&key->word[1])[n - 1] != SKIPPED
-						     : !straight;
+			key->executed_last =
+				mn_insn_has_slots(i)
+					? ((uint8_t *)&key->word[1])[s->n_slots - 1] != SKIPPED
+					: !straight;
 		key->taken = key->executed_last && (always_taken(i) || !straight);
 		key->branch = m->cycles->ops->branch(m->cycles, i, b->at[last], next_pc);
 	}
 	key->word[0] = m->state | (uint64_t)m->config << 32 | (uint64_t)key->branch << 40 |
 		       (uint64_t)key->taken << 48;
+	return event;
 }
 
 /* Are all its instruction lines cached, so that they cost nothing? */
@@ -213,7 +216,7 @@ static void account_segment(struct mn_machine *m, struct mn_segment *s, uint32_t
 		m->came_from = NULL;
 		return;
 	}
-	make_key(m, s, next_pc, &key, &event);
+	event = make_key(m, s, next_pc, &key);
 	at = m->follow;
 	if (at >= s->memo.n || !mn_memo_is(&s->memo, key.word, s->words, at))
 		at = mn_memo_find(&s->memo, key.word, s->words);

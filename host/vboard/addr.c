@@ -19,7 +19,6 @@ struct analysis {
 	struct mn_addr_op op[MN_ADDR_OPS];
 	uint32_t n_ops;
 	struct mn_addr_access *access;
-	uint8_t *what;
 	uint32_t n_access, room;
 	int (*constant)(void *user, uint32_t addr, uint32_t *ret_word);
 	void *user;
@@ -251,10 +250,9 @@ static int transfer(struct analysis *s, const struct mn_insn *i, uint32_t at, ui
 	for (unsigned r = 0, k = 0; r < 16; r++)
 		if (list & R(r))
 			filled[r] = loaded(s, plus(first, 4 * k++), 4, 0);
-	for (unsigned k = 0; k < words; k++, s->n_access++) {
-		s->access[s->n_access] = (struct mn_addr_access){first.offset + 4 * k, first.base};
-		s->what[s->n_access] = (uint8_t)(i->access_bytes | (store ? MN_ADDR_STORE : 0));
-	}
+	for (unsigned k = 0; k < words; k++)
+		s->access[s->n_access++] = (struct mn_addr_access){first.offset + 4 * k, first.base,
+								   i->access_bytes, (uint8_t)store};
 	if (o.update && base < 15 && !(list & R(base)))
 		filled[base] = plus(o.base, o.update);
 	memcpy(s->r, filled, sizeof(s->r));
@@ -484,6 +482,25 @@ static uint32_t prune(struct analysis *s)
 	return (uint32_t)(needed & 0x7fff);
 }
 
+static void find_extents(struct mn_addr_recipe *recipe)
+{
+	for (uint32_t k = 0; k < recipe->n_access; k++) {
+		const struct mn_addr_access *a = &recipe->access[k];
+		struct mn_addr_extent *e = recipe->extent;
+
+		while (e < recipe->extent + recipe->n_extents && e->base != a->base)
+			e++;
+		if (e == recipe->extent + recipe->n_extents) {
+			*e = (struct mn_addr_extent){a->offset, a->offset, a->base};
+			recipe->n_extents++;
+		} else if ((int32_t)(a->offset - e->low) < 0) {
+			e->low = a->offset;
+		} else if ((int32_t)(a->offset - e->high) > 0) {
+			e->high = a->offset;
+		}
+	}
+}
+
 _Static_assert(MN_ADDR_FIRST + MN_ADDR_OPS <= 64, "a set of values is 64 bits");
 
 struct mn_addr_recipe *
@@ -503,9 +520,8 @@ mn_addr_analyse(const struct mn_insn *insn, const uint32_t *at, const uint16_t *
 		if (insn[k].attr & (MN_IA_LOAD | MN_IA_STORE))
 			s.room += insn[k].n_words;
 	s.access = malloc((s.room + 1) * sizeof(*s.access));
-	s.what = malloc(s.room + 1);
-	if (!s.access || !s.what)
-		goto out;
+	if (!s.access)
+		return NULL;
 	for (uint32_t k = 0; k < n; k++)
 		if (!analyse_one(&s, &insn[k], at[k], hw[2 * k], hw[2 * k + 1]))
 			goto out;
@@ -514,8 +530,9 @@ mn_addr_analyse(const struct mn_insn *insn, const uint32_t *at, const uint16_t *
 		goto out;
 	recipe->reads = prune(&s);
 	recipe->op = malloc(s.n_ops * sizeof(*recipe->op) + 1);
-	if (!recipe->op) {
-		free(recipe);
+	recipe->extent = malloc((MN_ADDR_FIRST + MN_ADDR_OPS) * sizeof(*recipe->extent));
+	if (!recipe->op || !recipe->extent) {
+		mn_addr_free(recipe);
 		recipe = NULL;
 		goto out;
 	}
@@ -523,11 +540,10 @@ mn_addr_analyse(const struct mn_insn *insn, const uint32_t *at, const uint16_t *
 	recipe->n_ops = (uint16_t)s.n_ops;
 	recipe->n_access = (uint16_t)s.n_access;
 	recipe->access = s.access;
-	recipe->what = s.what;
+	find_extents(recipe);
 	return recipe;
 out:
 	free(s.access);
-	free(s.what);
 	return recipe;
 }
 
@@ -537,6 +553,6 @@ void mn_addr_free(struct mn_addr_recipe *recipe)
 		return;
 	free(recipe->op);
 	free(recipe->access);
-	free(recipe->what);
+	free(recipe->extent);
 	free(recipe);
 }

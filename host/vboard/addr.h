@@ -35,19 +35,23 @@ struct mn_addr_op {
 	uint32_t a_offset, b_offset;
 };
 
-#define MN_ADDR_STORE 0x80u
-
 struct mn_addr_access {
 	uint32_t offset; /* added to value `base` */
+	uint8_t base, bytes, store;
+};
+
+/* All accesses by one value are at it + low … it + high. */
+struct mn_addr_extent {
+	uint32_t low, high;
 	uint8_t base;
 };
 
 struct mn_addr_recipe {
 	uint32_t reads; /* registers needed */
-	uint16_t n_ops, n_access;
+	uint16_t n_ops, n_access, n_extents;
 	struct mn_addr_op *op;
 	struct mn_addr_access *access; /* words, in the order of the program */
-	uint8_t *what;                 /* of each: bytes, and MN_ADDR_STORE */
+	struct mn_addr_extent *extent;
 };
 
 /*

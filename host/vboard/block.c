@@ -45,6 +45,8 @@ static int make_segments(struct mn_machine *m, struct mn_block *b)
 		s->count++;
 		s->n_slots = (uint8_t)(s->n_slots + slots);
 		s->words = (uint8_t)(1 + (s->n_slots + 7) / 8);
+		s->last_mask = 0;
+		memset(&s->last_mask, 0xff, s->n_slots % 8 ? s->n_slots % 8 : 8);
 		if (slots)
 			s->slot[s->slot_insns++] = (uint8_t)(i - s->first);
 		if (slots && (b->insn[i].cond || b->insn[i].cls == MN_I_DIV))
@@ -184,10 +186,9 @@ static int load(struct mn_machine *m, const struct mn_addr_recipe *r, const stru
 		return 0;
 	for (uint32_t k = 0; k < op->after; k++) {
 		uint32_t other = m->value[r->access[k].base] + r->access[k].offset;
-		uint32_t bytes = r->what[k] & ~MN_ADDR_STORE;
 
-		if ((r->what[k] & MN_ADDR_STORE) &&
-		    (addr - other < bytes || other - addr < op->bytes))
+		if (r->access[k].store &&
+		    (addr - other < r->access[k].bytes || other - addr < op->bytes))
 			return 0; /* the block itself may have written it */
 	}
 	at = addr - map->region->base;
@@ -236,16 +237,18 @@ static int operate(struct mn_machine *m, const struct mn_addr_recipe *r)
 int mn_block_addresses(struct mn_machine *m, const struct mn_block *b)
 {
 	const struct mn_addr_recipe *r = b->recipe;
-	const struct mn_addr_access *a = r->access;
-	uint32_t *value = m->value, device = 0;
+	const struct mn_addr_extent *e = r->extent;
+	const uint32_t *value = m->value;
+	uint32_t device = 0;
 
 	if (b->n_reads && uc_reg_read_batch(m->uc, (int *)b->read_id, (void **)b->read_to,
 					    b->n_reads) != UC_ERR_OK)
 		return 0;
 	if (r->n_ops && !operate(m, r))
 		return 0;
-	for (uint32_t k = 0; k < r->n_access; k++)
-		device |= 0x84u >>
-			  ((value[a[k].base] + a[k].offset) >> 29); /* 0x4… 0x5…; 0xe… 0xf… */
+	/* No peripheral: those are at 0x4… 0x5… and 0xe… 0xf…. */
+	for (uint32_t k = 0; k < r->n_extents; k++, e++)
+		device |= 0x84u >> ((value[e->base] + e->low) >> 29) |
+			  0x84u >> ((value[e->base] + e->high) >> 29);
 	return !(device & 1);
 }

@@ -154,15 +154,18 @@ void mn_l1_free(struct mn_l1 *l1)
 	free(l1);
 }
 
-static void forget_near(struct mn_l1 *l1)
+static void forget(struct mn_l1 *l1, uint32_t line)
 {
-	for (uint32_t k = 0; k < MN_L1_NEAR; k++)
-		l1->head.near[k] = NO_LINE;
+	uint32_t *near = &l1->head.near[line % MN_L1_NEAR];
+
+	if (*near == line)
+		*near = NO_LINE;
 }
 
 void mn_l1_invalidate_all(struct mn_l1 *l1)
 {
-	forget_near(l1);
+	for (uint32_t k = 0; k < MN_L1_NEAR; k++)
+		l1->head.near[k] = NO_LINE;
 	for (uint32_t i = 0; i < l1->sets * l1->ways; i++) {
 		l1->line[i] = NO_LINE;
 		l1->dirty[i] = 0;
@@ -214,8 +217,7 @@ int mn_l1_fill(struct mn_l1 *l1, uint32_t addr, int dirty)
 		w = l1->lfsr & (l1->ways - 1);
 	}
 	evicted = l1->line[at + w] != NO_LINE && l1->dirty[at + w];
-	if (l1->head.near[l1->line[at + w] % MN_L1_NEAR] == l1->line[at + w])
-		l1->head.near[l1->line[at + w] % MN_L1_NEAR] = NO_LINE;
+	forget(l1, l1->line[at + w]);
 	l1->head.near[line % MN_L1_NEAR] = line;
 	l1->line[at + w] = line;
 	l1->dirty[at + w] = (uint8_t)dirty;
@@ -229,7 +231,7 @@ static int l1_drop(struct mn_l1 *l1, uint32_t at, int clean, int invalidate)
 	if (clean || invalidate)
 		l1->dirty[at] = 0;
 	if (invalidate) {
-		forget_near(l1);
+		forget(l1, l1->line[at]);
 		l1->line[at] = NO_LINE;
 	}
 	return dirty;

@@ -22,7 +22,7 @@ void mn_lru_insert(struct mn_lru *lru, uint32_t addr);
 
 struct mn_l1;
 
-#define MN_L1_NEAR 64u
+#define MN_L1_NEAR 512u
 
 /* The first member of a mn_l1: lines that are there, by number, so that most hits need no search.
  * A line that is not here may still be there. */

@@ -316,7 +316,7 @@ static uint32_t event_at(const struct mn_machine *m, uint32_t addr, uint32_t byt
 	for (uint32_t k = 0; k < r->n_access; k++) {
 		uint32_t other = m->value[r->access[k].base] + r->access[k].offset;
 
-		if (other - addr < bytes || addr - other < (r->what[k] & ~MN_ADDR_STORE))
+		if (other - addr < bytes || addr - other < r->access[k].bytes)
 			return k;
 	}
 	return m->events.n;

@@ -156,17 +156,17 @@ static uint8_t m4_access(struct mn_cycles *m, uint32_t addr, unsigned bytes, int
 static void m4_accesses(struct mn_cycles *m, const struct mn_addr_recipe *recipe,
 			const uint32_t *value, uint8_t *ret_class)
 {
+	struct m4 *s = self(m);
 	const struct mn_addr_access *a = recipe->access;
-	uint32_t base = self(m)->sram_base, size = self(m)->sram_size;
+	uint32_t base = s->sram_base, size = s->sram_size;
 
-	for (unsigned k = 0; k < recipe->n_access; k++) {
+	for (unsigned k = 0, n = recipe->n_access; k < n; k++) {
 		uint32_t addr = value[a[k].base] + a[k].offset;
-		uint32_t what = recipe->what[k], bytes = what & ~MN_ADDR_STORE;
 
-		if (addr - base < size && !(addr & (bytes - 1)))
+		if (addr - base < size && !(addr & (a[k].bytes - 1u)))
 			ret_class[k] = K_SRAM;
 		else
-			ret_class[k] = m4_access(m, addr, bytes, (what & MN_ADDR_STORE) != 0);
+			ret_class[k] = m4_access(m, addr, a[k].bytes, a[k].store);
 	}
 }
 
@@ -538,7 +538,10 @@ static int m4_save(const struct mn_cycles *m, uint32_t pc, uint8_t *state)
 	const struct m4 *s = (const struct m4 *)m;
 	struct m4_state r;
 
-	if (s->flash_free > m->now)
+	/* A line may still be on its way: later accesses wait for the flash, and that is part of
+	 * the state. When the prefetched line comes is not, but it matters to a line that is not
+	 * cached, and then the segment is stepped. */
+	if (s->flash_free > m->now + 100)
 		return 0;
 	memset(&r, 0, sizeof(r));
 	r.flash_free = rel(s->flash_free, m->now);

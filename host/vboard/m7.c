@@ -178,21 +178,30 @@ static void m7_accesses(struct mn_cycles *m, const struct mn_addr_recipe *recipe
 {
 	struct m7 *s = self(m);
 	const struct mn_addr_access *a = recipe->access;
-	uint32_t store_word = s->store_word;
+	const struct mn_l1 *l1 = s->l1_d;
+	uint32_t store_word = s->store_word, lookups = 0;
 
-	for (unsigned k = 0; k < recipe->n_access; k++) {
-		uint32_t addr = value[a[k].base] + a[k].offset;
-		uint32_t what = recipe->what[k], bytes = what & ~MN_ADDR_STORE;
+	for (unsigned k = 0, n = recipe->n_access; k < n; k++) {
+		uint32_t addr = value[a[k].base] + a[k].offset, bytes = a[k].bytes;
+		uint32_t kind;
 
-		if (!(what & MN_ADDR_STORE) && !(addr & (bytes - 1)) && mn_l1_near(s->l1_d, addr)) {
-			m->stats.d_lookups++;
-			ret_class[k] = (uint8_t)(K_HIT | (addr & 4 ? C_BANK : 0) |
-						 (addr >> 2 == store_word ? C_SAME : 0));
-		} else {
-			ret_class[k] = m7_access(m, addr, bytes, (what & MN_ADDR_STORE) != 0);
-			store_word = s->store_word;
+		if (!a[k].store && !(addr & (bytes - 1))) {
+			kind = (addr & 4 ? C_BANK : 0) | (addr >> 2 == store_word ? C_SAME : 0);
+			if (mn_l1_near(l1, addr)) {
+				lookups++;
+				ret_class[k] = (uint8_t)(kind | K_HIT);
+				continue;
+			}
+			if (addr - s->tcm_base[0] < s->tcm_size[0] ||
+			    addr - s->tcm_base[1] < s->tcm_size[1]) {
+				ret_class[k] = (uint8_t)(kind | K_TCM);
+				continue;
+			}
 		}
+		ret_class[k] = m7_access(m, addr, bytes, a[k].store);
+		store_word = s->store_word;
 	}
+	m->stats.d_lookups += lookups;
 }
 
 static int m7_unaligned(uint8_t access)

@@ -43,6 +43,7 @@ struct mn_segment {
 	uint8_t slot_insns;
 	uint8_t slot[MN_SEG_INSNS]; /* instructions that have slots, from `first` */
 	uint8_t words;              /* of a key */
+	uint64_t last_mask;         /* of the classes in the last of them */
 	struct mn_lines lines;
 	struct mn_memo memo;
 };

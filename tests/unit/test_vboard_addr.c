@@ -138,9 +138,9 @@ static void test_table(void **state)
 
 		if (!r)
 			fail_msg("row %zu: no recipe", k);
-		if (r->n_access != e->n_access || r->what[0] != e->what)
-			fail_msg("row %zu: %u accesses, the first 0x%02x", k, r->n_access,
-				 r->what[0]);
+		if (r->n_access != e->n_access || r->access[0].bytes != (e->what & 0x7f) ||
+		    r->access[0].store != e->what >> 7)
+			fail_msg("row %zu: %u accesses", k, r->n_access);
 		if (address(r, 0) != e->first)
 			fail_msg("row %zu: first at 0x%08x", k, address(r, 0));
 		if (e->last && address(r, r->n_access - 1u) != e->last)
