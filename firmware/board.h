@@ -17,6 +17,7 @@
 struct mn_board_facts {
 	const char *name;       /* "nucleo-f446re" */
 	const char *marker_pin; /* "PA8 (D7)" */
+	const char *layer_pin;  /* "PA9 (D8)", on the same port */
 	uint32_t chip_id, cpuid, uid[3];
 	uint32_t clock_set_hz, clock_measured_hz, hse_measured_hz;
 	int32_t counter_status; /* 0, MN_E_NO_COUNTER or MN_E_CLOCK */
@@ -42,8 +43,17 @@ const uint8_t *mn_board_build_id(uint32_t *ret_len);
 /* 1 MHz, wraps at 2^32. */
 uint32_t mn_board_micros(void);
 
-/* The marker pin, in one store. */
-void mn_board_marker(int high);
+/* Both marker lines at once, in one store to their port: MN_MARKER_* or 0. */
+#define MN_MARKER_WINDOW (1u << 0) /* high while a window runs */
+#define MN_MARKER_LAYER  (1u << 1) /* toggles at each step of a program */
+void mn_board_marker(uint32_t lines);
+
+/*
+ * Sleep with interrupts masked for at least so many us of mn_board_micros(). Returns the cycles
+ * that the cycle counter missed meanwhile: it stands still in sleep, unless a debugger keeps it
+ * running.
+ */
+uint32_t mn_board_idle(uint32_t micros);
 
 /* Mask interrupts; the value goes to mn_board_irq_restore(). */
 uint32_t mn_board_irq_off(void);

@@ -23,6 +23,7 @@ struct window {
 	uint64_t cycles;
 	uint32_t micros;
 	uint32_t warmup; /* repetitions before a marked window */
+	uint32_t marker; /* lines of a timed window */
 };
 
 static int run_nothing(const struct mn_kernel_args *args)
@@ -142,9 +143,92 @@ static void window_marked(struct window *w, uint32_t reps, uint32_t *values)
 		time_reps(w, &scratch, 1);
 	w->reps = reps;
 	w->values = values;
-	mn_board_marker(1);
+	mn_board_marker(w->marker);
 	window_run(w);
 	mn_board_marker(0);
+}
+
+/* ---- energy ---- */
+
+static uint64_t asleep;
+
+uint64_t mn_measure_asleep(void)
+{
+	uint64_t cycles = asleep;
+
+	asleep = 0;
+	return cycles;
+}
+
+/* As time_layer() and time_program(), with nothing to remember of each repetition. */
+TIMED static int draw_layer(run_fn *run, const struct mn_kernel_args *args, uint32_t reps)
+{
+	int status = 0;
+
+	for (uint32_t i = 0; i < reps; i++)
+		status = run(args);
+	return status;
+}
+
+TIMED static int draw_program(const struct mn_exec *exec, uint32_t reps)
+{
+	uint32_t n = exec->program->n_steps, lines = MN_MARKER_WINDOW;
+	struct mn_kernel_args args;
+	struct mn_quant quant;
+	const struct mn_kernel *kernel;
+	int status = 0;
+
+	for (uint32_t left = reps; left; left--) {
+		for (uint32_t i = 0; i < n; i++) {
+			mn_exec_args(exec, i, &quant, &args, &kernel);
+			status = kernel->run(&args);
+			/* The last step ends with the window. */
+			if (left > 1 || i + 1 < n)
+				mn_board_marker(lines ^= MN_MARKER_LAYER);
+		}
+	}
+	return status;
+}
+
+/* rep_cycles: about what a repetition takes. */
+static int energy_window(struct window *w, const struct mn_measure_energy *energy,
+			 uint64_t rep_cycles, struct mn_msg_result *result)
+{
+	uint32_t hz = mn_board_facts()->clock_set_hz, scratch, start, micros;
+	uint64_t cycles = (uint64_t)energy->min_us * (hz / 1000000u), reps;
+	int status;
+
+	/* Without the reading of the counter a repetition is shorter than it was in the timed
+	 * windows, at most by all of their overhead. A program's overhead is mostly binding, which
+	 * stays. */
+	if (w->exec->program->n_steps == 1)
+		rep_cycles -=
+			rep_cycles > result->overhead_cycles ? result->overhead_cycles : rep_cycles;
+	rep_cycles -= rep_cycles / 64;
+	if (rep_cycles < 8)
+		rep_cycles = 8;
+	reps = (cycles + rep_cycles - 1) / rep_cycles;
+	if (reps < energy->min_reps)
+		reps = energy->min_reps;
+	if (!reps || reps > UINT32_MAX)
+		return MN_E_OVERFLOW;
+	mn_board_caches_invalidate();
+	for (uint32_t i = 0; i < w->warmup; i++)
+		time_reps(w, &scratch, 1);
+	asleep += mn_board_idle(energy->idle_us);
+	mn_board_marker(MN_MARKER_WINDOW);
+	micros = mn_board_micros();
+	start = mn_cycles();
+	status = w->exec->program->n_steps == 1 ? draw_layer(w->run, &w->args, (uint32_t)reps)
+						: draw_program(w->exec, (uint32_t)reps);
+	start = mn_cycles() - start;
+	micros = mn_board_micros() - micros;
+	mn_board_marker(0);
+	asleep += mn_board_idle(energy->idle_us);
+	result->energy_reps = (uint32_t)reps;
+	result->energy_cycles = mn_elapsed_cycles(start, micros, hz);
+	result->energy_micros = micros;
+	return status;
 }
 
 static uint32_t overhead(const struct window *real)
@@ -234,12 +318,15 @@ static int bind(const struct mn_rec_probe *probe, const struct mn_program *progr
  * on where in its batch a probe stands. */
 static uint32_t stamps[3 * MN_MEASURE_REPS_MAX];
 
-static int measure(const struct mn_rec_probe *probe, const struct mn_exec *exec, uint32_t *values,
+static int measure(const struct mn_rec_probe *probe, const struct mn_exec *exec,
+		   const struct mn_measure_energy *energy, uint32_t *values,
 		   struct mn_msg_result *result)
 {
 	const struct mn_kernel *kernel;
-	struct window w = {
-		.exec = exec, .cold = probe->mode & MN_PROBE_COLD, .warmup = probe->warmup};
+	struct window w = {.exec = exec,
+			   .cold = probe->mode & MN_PROBE_COLD,
+			   .warmup = probe->warmup,
+			   .marker = energy->min_us ? 0 : MN_MARKER_WINDOW};
 	uint32_t n = probe->reps, crc;
 	uint64_t sum = 0;
 	int r;
@@ -265,6 +352,15 @@ static int measure(const struct mn_rec_probe *probe, const struct mn_exec *exec,
 		return r;
 	if (crc != result->output_crc)
 		return MN_E_CRC;
+	if (energy->min_us && !w.cold) {
+		r = energy_window(&w, energy, result->n2_cycles / (2 * n), result);
+		if (!r)
+			r = output_crc(exec, &crc);
+		if (r)
+			return r;
+		if (crc != result->output_crc)
+			return MN_E_CRC;
+	}
 	for (uint32_t i = 0; i < 3 * n; i++) {
 		values[i] = stamps[i];
 		sum += values[i];
@@ -282,7 +378,8 @@ static int measure(const struct mn_rec_probe *probe, const struct mn_exec *exec,
 }
 
 void mn_measure_probe(const struct mn_rec_probe *probe, const struct mn_program *program,
-		      uint32_t *values, struct mn_msg_result *result)
+		      const struct mn_measure_energy *energy, uint32_t *values,
+		      struct mn_msg_result *result)
 {
 	struct mn_program single = *program;
 	struct mn_exec exec;
@@ -302,7 +399,7 @@ void mn_measure_probe(const struct mn_rec_probe *probe, const struct mn_program 
 	if (!result->status) {
 		uint32_t irq = mn_board_irq_off();
 
-		result->status = measure(probe, &exec, values, result);
+		result->status = measure(probe, &exec, energy, values, result);
 		mn_board_irq_restore(irq);
 	}
 	if (result->status) {
@@ -311,5 +408,7 @@ void mn_measure_probe(const struct mn_rec_probe *probe, const struct mn_program 
 		result->n_micros = result->n2_micros = 0;
 		result->overhead_cycles = result->output_crc = 0;
 		result->rep_cycles_len = result->step_cycles_len = 0;
+		result->energy_reps = result->energy_micros = 0;
+		result->energy_cycles = 0;
 	}
 }

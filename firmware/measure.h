@@ -41,12 +41,27 @@ static inline uint32_t mn_measure_values(uint16_t reps, uint8_t mode, uint32_t n
 }
 
 /*
+ * The energy window that a probe is asked for as well, after the others: asleep for idle_us, the
+ * marker high for at least min_us and min_reps repetitions, asleep for idle_us. min_us 0: none, and
+ * the marker rises for the timed windows; else for the energy window only. A program of several
+ * steps toggles the layer line between any two steps. A cold probe has none: its window would
+ * hold the invalidations.
+ */
+struct mn_measure_energy {
+	uint32_t min_us, min_reps, idle_us;
+};
+
+/* Cycles since the last call that the cycle counter missed, asleep. */
+uint64_t mn_measure_asleep(void);
+
+/*
  * Measure. values has room for mn_measure_values(). Fills everything of *result but batch and
  * index; result->status is 0 or why there are no figures (then need, have and step say more), and
  * the BYTES fields point into values. rep_cycles is left empty when a single repetition took 2^32
  * cycles or more: its u32 could not hold it; n_cycles and n2_cycles stay exact.
  */
 void mn_measure_probe(const struct mn_rec_probe *probe, const struct mn_program *program,
-		      uint32_t *values, struct mn_msg_result *result);
+		      const struct mn_measure_energy *energy, uint32_t *values,
+		      struct mn_msg_result *result);
 
 #endif

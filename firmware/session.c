@@ -150,6 +150,7 @@ static void on_hello_req(struct mn_session *s, const struct mn_frame *frame)
 		msg.image[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
 	}
 	copy_text(msg.marker_pin, sizeof(msg.marker_pin), facts->marker_pin);
+	copy_text(msg.layer_pin, sizeof(msg.layer_pin), facts->layer_pin);
 	SEND(s, hello, frame->seq, &msg);
 }
 
@@ -323,7 +324,12 @@ static int run_probe(struct mn_session *s, uint16_t index, const struct mn_rec_p
 	struct kept *kept = keep(s, n_values);
 
 	if (kept) {
-		mn_measure_probe(probe, program, kept->values, &kept->msg);
+		uint32_t micros;
+
+		/* A batch may sleep for longer than the counters tell apart. */
+		cycles_since_boot(s, &micros);
+		mn_measure_probe(probe, program, &s->energy, kept->values, &kept->msg);
+		s->cycles += mn_measure_asleep();
 		mn_board_stack_check();
 	} else {
 		if (index)
@@ -404,6 +410,11 @@ static void on_run(struct mn_session *s, const struct mn_frame *frame)
 		send_error(s, seq, MN_E_PROTOCOL, "the batch is not that many whole probes");
 		return;
 	}
+	s->energy = (struct mn_measure_energy){
+		.min_us = msg.energy_us,
+		.min_reps = msg.energy_reps,
+		.idle_us = msg.idle_us,
+	};
 	running.batch = msg.batch;
 	running.n_probes = msg.n_probes;
 	SEND(s, running, seq, &running);

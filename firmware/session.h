@@ -64,6 +64,8 @@ struct mn_session {
 	uint32_t past[MN_SESSION_PAST];
 	uint8_t past_next;
 
+	struct mn_measure_energy energy; /* of the batch that runs */
+
 	/* Cycles since boot */
 	uint64_t cycles;
 	uint32_t last_cycles, last_micros;

@@ -62,6 +62,7 @@ struct mn_client {
 	int ran;  /* RUN was sent */
 	int lost; /* the board has said that it does not hold it */
 	uint16_t fetching;
+	struct mn_client_energy energy;
 	struct mn_client_probe probes[MN_CLIENT_BATCH_PROBES];
 	uint8_t got[MN_CLIENT_BATCH_PROBES];
 	uint16_t last; /* index after the highest result that came */
@@ -101,6 +102,11 @@ const struct mn_msg_hello *mn_client_hello(const struct mn_client *client)
 const struct mn_client_stats *mn_client_stats(const struct mn_client *client)
 {
 	return &client->stats;
+}
+
+void mn_client_set_energy(struct mn_client *client, const struct mn_client_energy *energy)
+{
+	client->energy = *energy;
 }
 
 int mn_client_is_ready(const struct mn_client *client)
@@ -182,7 +188,12 @@ static void send_attempt(struct mn_client *c, int64_t now)
 		break;
 	}
 	case MN_MSG_RUN: {
-		struct mn_msg_run m = {c->batch, c->n_probes, mn_crc32c(0, c->data, c->size)};
+		struct mn_msg_run m = {c->batch,
+				       c->n_probes,
+				       mn_crc32c(0, c->data, c->size),
+				       c->energy.us,
+				       c->energy.reps,
+				       c->energy.idle_us};
 
 		len = mn_wire_pack_run(&m, payload, sizeof(payload));
 		break;

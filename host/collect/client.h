@@ -110,6 +110,13 @@ const struct mn_msg_hello *mn_client_hello(const struct mn_client *client);
  */
 int mn_client_submit(struct mn_client *client, const uint8_t *batch, uint32_t batch_bytes,
 		     const struct mn_client_probe *probes, uint16_t n_probes, int64_t now_us);
+/* The energy window of every probe of the batches to come; us 0 (as at first): none. */
+struct mn_client_energy {
+	uint32_t us;      /* length at least */
+	uint32_t reps;    /* repetitions at least */
+	uint32_t idle_us; /* asleep before and after */
+};
+void mn_client_set_energy(struct mn_client *client, const struct mn_client_energy *energy);
 /* Ask for the board's clocks, one attempt after the other with a number of its own. MN_E_BUSY. */
 int mn_client_ping(struct mn_client *client, int64_t now_us);
 

@@ -59,6 +59,12 @@ static const cyaml_schema_field_t m7_fields[] = {
 #undef X
 		CYAML_FIELD_END};
 
+static const cyaml_schema_field_t power_fields[] = {
+#define X(field) CYAML_FIELD_UINT(#field, CYAML_FLAG_DEFAULT, struct mn_power_params, field),
+	MN_POWER_PARAMS(X)
+#undef X
+		CYAML_FIELD_END};
+
 static const cyaml_schema_field_t model_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, struct mn_board_model, name, 1, 63),
 	CYAML_FIELD_UINT("version", CYAML_FLAG_DEFAULT, struct mn_board_model, version),
@@ -66,6 +72,8 @@ static const cyaml_schema_field_t model_fields[] = {
 				struct mn_board_model, m4, m4_fields),
 	CYAML_FIELD_MAPPING_PTR("m7", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
 				struct mn_board_model, m7, m7_fields),
+	CYAML_FIELD_MAPPING_PTR("power", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+				struct mn_board_model, power, power_fields),
 	CYAML_FIELD_END};
 
 #define STRING(field)                                                                              \
@@ -101,6 +109,8 @@ static const cyaml_schema_field_t board_fields[] = {
 			     1, 64),
 	STRING(uart),
 	STRING(marker),
+	CYAML_FIELD_STRING_PTR("layer", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct mn_board,
+			       layer, 1, 63),
 	CYAML_FIELD_MAPPING_PTR("model", CYAML_FLAG_POINTER, struct mn_board, model, model_fields),
 	CYAML_FIELD_END};
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "power.h"
 
 enum mn_region_kind {
 	MN_REGION_FLASH,       /* holds the image; read only */
@@ -163,6 +164,7 @@ struct mn_board_model {
 	uint32_t version;
 	struct mn_m4_params *m4; /* one of them, as cpu says */
 	struct mn_m7_params *m7;
+	struct mn_power_params *power; /* NULL: the file has none */
 };
 
 struct mn_board {
@@ -184,6 +186,7 @@ struct mn_board {
 	uint32_t periph_count;
 	char *uart;   /* name of the peripheral that is the link */
 	char *marker; /* "gpioa 8" */
+	char *layer;  /* "gpioa 9": on the same port; NULL: there is none */
 	struct mn_board_model *model;
 	uint64_t file_hash; /* FNV-1a of the file's bytes */
 };

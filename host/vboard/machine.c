@@ -281,9 +281,17 @@ int mn_machine_run(struct mn_machine *m, struct mn_machine_result *ret_result, s
 			continue;
 		}
 		if (rc == UC_ERR_OK) {
-			/* WFI and friends: nothing here ever wakes the core. */
+			/* WFI: its block has ended. SysTick may wake the core. */
+			if (!m->options.bare)
+				mn_account_finish(m, pc);
+			m->block = m->previous = NULL;
+			m->events.n = m->insn = m->event = 0;
+			m->came_from = NULL;
+			m->follow = MN_NO_ENTRY;
+			if (mn_soc_sleep(m->soc))
+				continue;
 			mn_machine_stop(m, MN_END_FAULT, pc,
-					"the core went to sleep: no interrupt is emulated");
+					"the core went to sleep and nothing wakes it");
 			break;
 		}
 		mn_machine_stop(m, MN_END_FAULT, pc, "%s", uc_strerror(rc));

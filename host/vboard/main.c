@@ -20,6 +20,7 @@
 #include "fault.h"
 #include "machine.h"
 #include "port.h"
+#include "power.h"
 #include "soc.h"
 
 /* Exit codes; 0: the link was closed by the host. */
@@ -30,7 +31,7 @@
 const char *argp_program_version = "mnchar-vboard " MNCHAR_VERSION;
 
 struct arguments {
-	const char *board, *image, *link, *trace;
+	const char *board, *image, *link, *trace, *power;
 	int stats, describe, reference, bare, profile;
 	uint64_t cycles_max;
 	int cycles_max_set;
@@ -48,7 +49,8 @@ enum {
 	KEY_REFERENCE,
 	KEY_BARE,
 	KEY_TRACE,
-	KEY_PROFILE
+	KEY_PROFILE,
+	KEY_POWER
 };
 
 static const struct argp_option options[] = {
@@ -73,6 +75,8 @@ static const struct argp_option options[] = {
 	{"trace", KEY_TRACE, "FILE", 0, "write cycle, stall causes and text of every instruction",
 	 0},
 	{"profile", KEY_PROFILE, NULL, 0, "print cycles by function and stall cause at the end", 0},
+	{"power", KEY_POWER, "TARGET", 0,
+	 "write samples of what the board draws, and its marker lines, to fd:N or a file", 0},
 	{0}};
 
 static int number(const char *text, uint64_t max, uint64_t *ret)
@@ -117,6 +121,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_PROFILE:
 		a->profile = 1;
 		return 0;
+	case KEY_POWER:
+		a->power = arg;
+		return 0;
 	case KEY_TRACE:
 		a->trace = arg;
 		return 0;
@@ -139,6 +146,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "which board? --board virtual-f446re, for example");
 		if (a->bare && (a->reference || a->profile || a->trace))
 			argp_error(state, "--bare has no model to look into");
+		if (a->bare && a->power)
+			argp_error(state, "--bare has no model of what is drawn");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -296,6 +305,7 @@ int main(int argc, char **argv)
 	struct mn_port *port = NULL;
 	struct mn_soc *soc = NULL;
 	struct mn_machine *machine = NULL;
+	struct mn_power *power = NULL;
 	struct mn_machine_options o = {0};
 	struct mn_machine_result result = {0};
 	struct mn_elf elf = {0};
@@ -357,6 +367,15 @@ int main(int argc, char **argv)
 		fail(&err);
 		goto out;
 	}
+	if (a.power && !board->model->power) {
+		fprintf(stderr, "mnchar-vboard: %s has no model of what it draws\n", board->board);
+		goto out;
+	}
+	if (a.power && mn_power_open(board->model->power, a.power, &power, &err)) {
+		fail(&err);
+		goto out;
+	}
+	mn_soc_set_power(soc, power);
 	/* The longest clock that the board can have is not known yet: take what RCC can give at
 	 * most. */
 	o.cycles_max =
@@ -385,6 +404,7 @@ int main(int argc, char **argv)
 out:
 	free(result.report);
 	mn_machine_free(machine);
+	mn_power_close(power);
 	mn_soc_free(soc);
 	mn_port_close(port);
 	mn_cycles_free(cycles);

@@ -39,7 +39,8 @@ struct mn_soc {
 	struct periph periph[MAX_PERIPHS];
 	uint32_t n;
 	struct periph *rcc, *pwr, *flash, *uart, *marker_port;
-	unsigned marker_pin;
+	unsigned marker_pin, layer_pin; /* layer_pin 32: there is none */
+	struct mn_power *power;         /* NULL: nobody watches */
 
 	uint32_t hclk_hz, pclk_hz[4]; /* by bus number, [3] = HCLK */
 	struct mn_cycles_config config, configs[MAX_CONFIGS];
@@ -72,8 +73,15 @@ static uint64_t now(const struct mn_soc *soc)
 	return soc->cycles->now;
 }
 
+static void draw(struct mn_soc *soc, int asleep)
+{
+	if (soc->power)
+		mn_power_advance(soc->power, now(soc), soc->hclk_hz, asleep, &soc->cycles->stats);
+}
+
 static void skip_to(struct mn_soc *soc, uint64_t cycle)
 {
+	draw(soc, 0);
 	if (cycle > now(soc)) {
 		soc->skipped += cycle - now(soc);
 		soc->cycles->ops->advance(soc->cycles, cycle - now(soc));
@@ -159,6 +167,7 @@ static void clock_changed(struct mn_soc *soc)
 {
 	uint32_t cfgr = soc->rcc->reg[2];
 
+	draw(soc, 0);
 	for (uint32_t i = 0; i < soc->n; i++)
 		if (soc->periph[i].def->kind == MN_PERIPH_TIM)
 			timer_sync(soc, &soc->periph[i]);
@@ -241,6 +250,9 @@ static void gpio_output(struct mn_soc *soc, struct periph *p, uint32_t v)
 	uint32_t was = p->reg[5], bit = 1u << soc->marker_pin;
 
 	p->reg[5] = v & 0xffff;
+	if (soc->power && p == soc->marker_port)
+		mn_power_lines(soc->power, (uint8_t)((v >> soc->marker_pin & 1) |
+						     ((uint64_t)v >> soc->layer_pin & 1) << 1));
 	if (p == soc->marker_port && ((was ^ v) & bit))
 		marker_set(soc, (v & bit) != 0);
 }
@@ -422,6 +434,8 @@ static void poll_receiver(struct mn_soc *soc)
 	if (++soc->idle_polls < IDLE_POLLS)
 		return;
 	soc->idle_polls = 0;
+	if (soc->power)
+		mn_power_flush(soc->power);
 	byte = mn_port_get(soc->port, IDLE_MS);
 	if (byte >= 0)
 		receive(soc, byte);
@@ -476,6 +490,9 @@ static void uart_send(struct mn_soc *soc, uint8_t byte)
 
 		nanosleep(&t, NULL);
 	}
+	/* Whoever gets an answer can have all that was drawn before it. */
+	if (!soc->answering && soc->power)
+		mn_power_flush(soc->power);
 	soc->answering = 1;
 	if (n && mn_port_put(soc->port, out, (uint32_t)n) == MN_E_CLOSED)
 		soc->event = MN_SOC_CLOSED;
@@ -845,6 +862,7 @@ int mn_soc_read(struct mn_soc *soc, uint32_t addr, unsigned bytes, uint32_t *ret
 	uint32_t word = 0, r, shift = (addr & 3) * 8;
 	struct periph *p;
 
+	draw(soc, 0);
 	if (addr & (bytes - 1))
 		return MN_E_FAULT;
 	if (addr >= 0xe0000000u) {
@@ -867,6 +885,7 @@ int mn_soc_write(struct mn_soc *soc, uint32_t addr, unsigned bytes, uint32_t val
 	struct periph *p;
 	uint32_t r;
 
+	draw(soc, 0);
 	if (addr & (bytes - 1))
 		return MN_E_FAULT;
 	if (addr >= 0xe000e400u && addr < 0xe000e500u && bytes == 1) /* priorities, by byte */
@@ -945,6 +964,14 @@ int mn_soc_new(const struct mn_board *board, struct mn_cycles *cycles, struct mn
 	soc->faults = faults;
 	if (sscanf(board->marker, "%31s %u", marker, &soc->marker_pin) != 2 || soc->marker_pin > 15)
 		missing = "marker";
+	soc->layer_pin = 32;
+	if (board->layer) {
+		char layer[32];
+
+		if (sscanf(board->layer, "%31s %u", layer, &soc->layer_pin) != 2 ||
+		    soc->layer_pin > 15 || strcmp(layer, marker) != 0)
+			missing = "layer on the port of marker";
+	}
 	for (uint32_t i = 0; i < board->periph_count && i < MAX_PERIPHS; i++) {
 		struct periph *p = &soc->periph[soc->n++];
 
@@ -977,6 +1004,11 @@ int mn_soc_new(const struct mn_board *board, struct mn_cycles *cycles, struct mn
 	return 0;
 }
 
+void mn_soc_set_power(struct mn_soc *soc, struct mn_power *power)
+{
+	soc->power = power;
+}
+
 void mn_soc_free(struct mn_soc *soc)
 {
 	free(soc);
@@ -995,6 +1027,22 @@ uint64_t mn_soc_last_io(const struct mn_soc *soc)
 uint64_t mn_soc_skipped(const struct mn_soc *soc)
 {
 	return soc->skipped;
+}
+
+int mn_soc_sleep(struct mn_soc *soc)
+{
+	uint64_t period = soc->syst_load + 1ull, passed = now(soc) - soc->syst_since, until;
+
+	if ((soc->syst_ctrl & 3) != 3)
+		return 0;
+	if (!(soc->syst_ctrl & 4))
+		period *= 8;
+	until = soc->syst_since + (passed / period + 1) * period;
+	dwt_sync(soc);
+	skip_to(soc, until);
+	draw(soc, 1);
+	soc->dwt_since = now(soc);
+	return 1;
 }
 
 uint32_t mn_soc_hclk_hz(const struct mn_soc *soc)

@@ -26,6 +26,8 @@ enum mn_soc_event { MN_SOC_NONE, MN_SOC_CLOSED, MN_SOC_RESET };
 /* All are borrowed. cycles and port may not be NULL. */
 int mn_soc_new(const struct mn_board *board, struct mn_cycles *cycles, struct mn_port *port,
 	       struct mn_faults *faults, struct mn_soc **ret_soc, struct mn_err *err);
+/* Tell it what is drawn from now on (borrowed). NULL, as at first: nobody. */
+void mn_soc_set_power(struct mn_soc *soc, struct mn_power *power);
 void mn_soc_free(struct mn_soc *soc);
 void mn_soc_reset(struct mn_soc *soc);
 
@@ -38,6 +40,11 @@ enum mn_soc_event mn_soc_event(const struct mn_soc *soc);
 uint64_t mn_soc_last_io(const struct mn_soc *soc);
 /* Cycles that passed while the program waited, with nothing executed. */
 uint64_t mn_soc_skipped(const struct mn_soc *soc);
+/*
+ * WFI: the clock runs on to the next underflow of SysTick, the cycle counter stands still. 0 if its
+ * interrupt is not enabled: no other is emulated. The program must have them masked.
+ */
+int mn_soc_sleep(struct mn_soc *soc);
 /* Core clock as it really is now. */
 uint32_t mn_soc_hclk_hz(const struct mn_soc *soc);
 /* CPACR lets the program use the FPU; CCR.DIV_0_TRP. */

@@ -19,8 +19,8 @@
 struct mn_program;
 struct mn_step;
 
-#define MN_PROTO_MIN 1
-#define MN_PROTO_MAX 1
+#define MN_PROTO_MIN 2
+#define MN_PROTO_MAX 2
 
 #define MN_WIRE_HEADER_BYTES 4
 #define MN_WIRE_CRC_BYTES    4

@@ -40,6 +40,9 @@ static uint8_t batch[65536];
 static uint32_t batch_len;
 static uint16_t batch_probes;
 
+/* What run() asks for besides. */
+static struct mn_measure_energy wanted;
+
 static int setup_with(uint32_t batch_bytes, uint32_t result_bytes)
 {
 	fake_board_init(ARENA, POOL);
@@ -53,6 +56,7 @@ static int setup_with(uint32_t batch_bytes, uint32_t result_bytes)
 	session.compiler = "gcc test";
 	session.flags = "-O9";
 	batch_len = batch_probes = 0;
+	wanted = (struct mn_measure_energy){0};
 	n_replies = 0;
 	return 0;
 }
@@ -126,7 +130,8 @@ static void send_frame(uint8_t version, uint8_t type, uint16_t seq, const uint8_
 	do {                                                                                       \
 		struct mn_msg_##name m_ = {__VA_ARGS__};                                           \
 		uint8_t p_[MN_WIRE_PAYLOAD_MAX];                                                   \
-		send_frame(1, MN_MSG_##NAME, seq, p_, mn_wire_pack_##name(&m_, p_, sizeof(p_)));   \
+		send_frame(MN_PROTO_MAX, MN_MSG_##NAME, seq, p_,                                   \
+			   mn_wire_pack_##name(&m_, p_, sizeof(p_)));                              \
 	} while (0)
 
 #define REPLY(i, NAME, name, msg)                                                                  \
@@ -210,7 +215,8 @@ static void load(uint32_t number)
 static void run(uint32_t number)
 {
 	SEND(RUN, run, 99, .batch = number, .n_probes = batch_probes,
-	     .crc = mn_crc32c(0, batch, batch_len));
+	     .crc = mn_crc32c(0, batch, batch_len), .energy_us = wanted.min_us,
+	     .energy_reps = wanted.min_reps, .idle_us = wanted.idle_us);
 }
 
 /* load(), run(), and the number of results that came, checking the frame of the answer. */
@@ -290,6 +296,7 @@ static void hello(void **state)
 	assert_int_equal(strlen(h.image), 40);
 	assert_memory_equal(h.image, "abcd01ff0000", 12);
 	assert_string_equal(h.marker_pin, "PA8 (D7)");
+	assert_string_equal(h.layer_pin, "PA9 (D8)");
 }
 
 static void version_mismatch(void **state)
@@ -302,7 +309,7 @@ static void version_mismatch(void **state)
 	send_frame(MN_PROTO_MAX + 1, MN_MSG_PING, 3, (const uint8_t[4]){0}, 4);
 	assert_int_equal(error_code(0), MN_E_VERSION);
 	/* HELLO_REQ itself is understood in whatever version its frame is. */
-	send_frame(MN_PROTO_MAX + 5, MN_MSG_HELLO_REQ, 4, (const uint8_t[]){1, 1}, 2);
+	send_frame(MN_PROTO_MAX + 5, MN_MSG_HELLO_REQ, 4, (const uint8_t[]){1, MN_PROTO_MAX}, 2);
 	assert_int_equal(replies[0].type, MN_MSG_HELLO);
 }
 
@@ -310,7 +317,7 @@ static void noise_and_strangers(void **state)
 {
 	static const uint8_t noise[] = {0x55, 0xff, 0x01, 0x00, 0x00, 0x03, 0x11, 0x22, 0x00};
 	uint8_t frame[64];
-	struct mn_frame ping = {1, MN_MSG_PING, 5, (const uint8_t[4]){1, 2, 3, 4}, 4};
+	struct mn_frame ping = {MN_PROTO_MAX, MN_MSG_PING, 5, (const uint8_t[4]){1, 2, 3, 4}, 4};
 	int len = mn_frame_encode(&ping, frame, sizeof(frame));
 	(void)state;
 
@@ -324,13 +331,13 @@ static void noise_and_strangers(void **state)
 	send_bytes(frame, (size_t)len);
 	assert_int_equal(n_replies, 1);
 	/* An answer that comes back as an echo is no request. */
-	send_frame(1, MN_MSG_PONG, 6, NULL, 0);
+	send_frame(MN_PROTO_MAX, MN_MSG_PONG, 6, NULL, 0);
 	assert_int_equal(n_replies, 0);
-	send_frame(1, 0x55, 6, NULL, 0);
+	send_frame(MN_PROTO_MAX, 0x55, 6, NULL, 0);
 	assert_int_equal(error_code(0), MN_E_UNSUPPORTED);
 	/* Every request, too short. */
 	for (uint8_t type = MN_MSG_HELLO_REQ; type <= MN_MSG_FETCH; type++) {
-		send_frame(1, type, 6, (const uint8_t[1]){0}, 1);
+		send_frame(MN_PROTO_MAX, type, 6, (const uint8_t[1]){0}, 1);
 		assert_int_equal(error_code(0), MN_E_PROTOCOL);
 	}
 }
@@ -476,6 +483,69 @@ static void one_layer(void **state)
 	 * marker is high. */
 	assert_int_equal(fake.invalidations, 3);
 	assert_int_equal(fake.invalidations_marked, 0);
+}
+
+/* The marker rises for the energy window only, between two times of sleep. */
+static void energy_window(void **state)
+{
+	struct mn_msg_result r;
+	struct mn_msg_pong before, after;
+	(void)state;
+
+	SEND(PING, ping, 5, .token = 1);
+	REPLY(0, PONG, pong, &before);
+	wanted = (struct mn_measure_energy){.min_us = 100, .min_reps = 3, .idle_us = 20000};
+	add_layer(CONV, (struct mn_rec_probe){.warmup = 2, .reps = 5, .seed = 42});
+	assert_int_equal(load_and_run(11), 1);
+	REPLY(1, RESULT, result, &r);
+	assert_int_equal(r.status, 0);
+	assert_int_equal(r.n2_cycles, 10 * 1000);
+	/* 100 us at 180 MHz. Here all of a repetition is the reading of the counter: 8 cycles are
+	 * taken as the least that is left of it. */
+	assert_int_equal(r.energy_reps, 18000 / 8);
+	assert_int_equal(r.energy_cycles, 1000);
+	assert_in_range(r.energy_micros, 5, 6);
+	assert_int_equal(r.output_crc, native_crc(CONV, 42));
+	assert_int_equal(fake.marker_rises, 1);
+	assert_int_equal(fake.marker_high, 0);
+	assert_int_equal(fake.layer_toggles, 0);
+	assert_int_equal(fake.idles, 2);
+	assert_int_equal(fake.idle_us, 2 * 20000);
+	assert_int_equal(fake.idles_marked, 0);
+	/* The cycles that passed asleep are in the time since boot, though the counter missed them.
+	 */
+	SEND(PING, ping, 6, .token = 2);
+	REPLY(0, PONG, pong, &after);
+	assert_true(after.cycles - before.cycles > 2 * 20000 * 180);
+	assert_in_range((after.cycles - before.cycles) / 180, after.micros - before.micros - 10,
+			after.micros - before.micros + 10);
+}
+
+static void energy_of_few_repetitions(void **state)
+{
+	struct mn_msg_result r;
+	(void)state;
+
+	wanted = (struct mn_measure_energy){.min_us = 1, .min_reps = 100};
+	add_layer(CONV, (struct mn_rec_probe){.reps = 2});
+	load_and_run(1);
+	REPLY(1, RESULT, result, &r);
+	assert_int_equal(r.energy_reps, 100);
+}
+
+static void no_energy_when_cold(void **state)
+{
+	struct mn_msg_result r;
+	(void)state;
+
+	wanted = (struct mn_measure_energy){.min_us = 100, .idle_us = 5};
+	add_layer(CONV, (struct mn_rec_probe){.mode = MN_PROBE_COLD, .reps = 2});
+	load_and_run(1);
+	REPLY(1, RESULT, result, &r);
+	assert_int_equal(r.status, 0);
+	assert_int_equal(r.energy_reps, 0);
+	assert_int_equal(fake.marker_rises, 0);
+	assert_int_equal(fake.idles, 0);
 }
 
 static void null_probe(void **state)
@@ -640,6 +710,25 @@ static void program_that_reuses_its_input(void **state)
 	assert_int_equal(r.output_crc, mn_exec_output_crc(&exec));
 }
 
+/* Three steps, seven times: 21 pieces, so 20 toggles; the last piece ends with the window. */
+static void layer_toggles(void **state)
+{
+	struct mn_step steps[3];
+	struct mn_rec_probe probe = {.reps = 2, .n_steps = 3, .arena_bytes = network(steps, 3)};
+	struct mn_msg_result r;
+	(void)state;
+
+	wanted = (struct mn_measure_energy){.min_us = 1, .min_reps = 7, .idle_us = 10};
+	add_program(probe, steps);
+	load_and_run(1);
+	REPLY(1, RESULT, result, &r);
+	assert_int_equal(r.status, 0);
+	assert_int_equal(r.energy_reps, 7);
+	assert_int_equal(fake.layer_toggles, 20);
+	assert_int_equal(fake.layer_high, 0);
+	assert_int_equal(fake.marker_rises, 1);
+}
+
 /* As many steps as the batch holds: they are unpacked in place, and the sanitizer watches both
  * ends. */
 static void largest_programs(void **state)
@@ -749,7 +838,7 @@ static void never_twice(void **state)
 	run(77);
 	REPLY(0, DONE, done, &done);
 	/* A new host. */
-	SEND(HELLO_REQ, hello_req, 7, .proto_min = 1, .proto_max = 1);
+	SEND(HELLO_REQ, hello_req, 7, .proto_min = 1, .proto_max = MN_PROTO_MAX);
 	run(77);
 	REPLY(0, DONE, done, &done);
 	assert_int_equal(fake.marker_rises, 4);
@@ -784,7 +873,7 @@ static void late_frames_of_an_old_batch(void **state)
 	SEND(FETCH, fetch, 1, .batch = 2, .index = 0);
 	REPLY(0, RESULT, result, &r);
 	/* A new host may use any number but the one that is held. */
-	SEND(HELLO_REQ, hello_req, 7, .proto_min = 1, .proto_max = 1);
+	SEND(HELLO_REQ, hello_req, 7, .proto_min = 1, .proto_max = MN_PROTO_MAX);
 	assert_int_equal(load_and_run(1), 1);
 }
 
@@ -911,7 +1000,7 @@ static void dead_counter(void **state)
 
 	fake.facts.counter_status = MN_E_NO_COUNTER;
 	fake.counter_dead = 1;
-	SEND(HELLO_REQ, hello_req, 7, .proto_min = 1, .proto_max = 1);
+	SEND(HELLO_REQ, hello_req, 7, .proto_min = 1, .proto_max = MN_PROTO_MAX);
 	REPLY(0, HELLO, hello, &h);
 	assert_int_equal(h.counter_status, MN_E_NO_COUNTER);
 	SEND(PING, ping, 1, .token = 1);
@@ -1008,7 +1097,7 @@ static void bytes_while_it_runs_are_dropped(void **state)
 {
 	uint8_t bytes[4096];
 	struct mn_msg_run msg;
-	struct mn_frame frame = {1, MN_MSG_RUN, 99, NULL, 0};
+	struct mn_frame frame = {MN_PROTO_MAX, MN_MSG_RUN, 99, NULL, 0};
 	uint8_t payload[64];
 	int len;
 	struct mn_msg_pong pong;
@@ -1044,6 +1133,10 @@ int main(void)
 		TEST(divider),
 		TEST(clock_check),
 		TEST(one_layer),
+		TEST(energy_window),
+		TEST(energy_of_few_repetitions),
+		TEST(no_energy_when_cold),
+		TEST(layer_toggles),
 		TEST(null_probe),
 		TEST(every_kernel_set),
 		TEST(cold),

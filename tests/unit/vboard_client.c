@@ -159,7 +159,11 @@ int vb_run(struct vb_client *c, const char *text, int kernels, int mode, unsigne
 	n = mn_wire_pack_load(&load, buf, sizeof(buf));
 	if (n < 0 || vb_send(c, MN_MSG_LOAD, buf, (size_t)n) || wait_for(c, MN_MSG_LOADED, &f))
 		return -1;
-	struct mn_msg_run run = {c->batch, 1, mn_crc32c(0, batch, (size_t)len)};
+	struct mn_msg_run run = {.batch = c->batch,
+				 .n_probes = 1,
+				 .crc = mn_crc32c(0, batch, (size_t)len),
+				 .energy_us = c->energy_us,
+				 .idle_us = c->idle_us};
 	n = mn_wire_pack_run(&run, buf, sizeof(buf));
 	if (n < 0 || vb_send(c, MN_MSG_RUN, buf, (size_t)n) || wait_for(c, MN_MSG_RUNNING, &f) ||
 	    wait_for(c, MN_MSG_RESULT, &f) || mn_wire_unpack_result(f.payload, f.len, &m) < 0)
@@ -168,6 +172,9 @@ int vb_run(struct vb_client *c, const char *text, int kernels, int mode, unsigne
 	ret->status = m.status;
 	ret->crc = m.output_crc;
 	ret->n_cycles = m.n_cycles;
+	ret->energy_reps = m.energy_reps;
+	ret->energy_cycles = m.energy_cycles;
+	ret->energy_micros = m.energy_micros;
 	ret->n2_cycles = m.n2_cycles;
 	ret->overhead_cycles = m.overhead_cycles;
 	ret->n_micros = m.n_micros;

@@ -18,6 +18,7 @@ struct vb_client {
 	uint8_t rx[4096];
 	size_t rx_at, rx_len;
 	struct mn_msg_hello hello;
+	uint32_t energy_us, idle_us; /* what vb_run() asks for besides */
 };
 
 #define VB_REPS 8u
@@ -27,6 +28,8 @@ struct vb_result {
 	uint32_t crc;
 	uint64_t n_cycles, n2_cycles;
 	uint32_t overhead_cycles, n_micros;
+	uint32_t energy_reps, energy_micros;
+	uint64_t energy_cycles;
 	uint32_t rep[3 * VB_REPS];
 	uint32_t n_rep;
 };

@@ -7,6 +7,8 @@ const struct mn_board_config mn_board_config = {
 	/* Free on the Arduino header; also MCO1, which is not used. */
 	.marker_pin = "PA8 (D7)",
 	.marker = {'A', 8},
+	.layer_pin = "PA9 (D8)",
+	.layer = {'A', 9},
 	/* Virtual COM port of the ST-LINK: USART2, SB13 and SB14. */
 	.tx = {'A', 2},
 	.rx = {'A', 3},

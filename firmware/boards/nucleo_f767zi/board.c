@@ -6,6 +6,8 @@ const struct mn_board_config mn_board_config = {
 	.name = "nucleo-f767zi",
 	.marker_pin = "PF13 (D7)",
 	.marker = {'F', 13},
+	.layer_pin = "PF12 (D8)",
+	.layer = {'F', 12},
 	/* Virtual COM port of the ST-LINK: USART3, SB5 and SB6. */
 	.tx = {'D', 8},
 	.rx = {'D', 9},

@@ -40,11 +40,14 @@
 #define MN_SCB_BPIALL  MN_REG(0xe000ef78)
 
 /* B3.3 SysTick */
-#define MN_SYST_CSR     MN_REG(0xe000e010)
-#define MN_SYST_RVR     MN_REG(0xe000e014)
-#define MN_SYST_CVR     MN_REG(0xe000e018)
-#define MN_SYST_CSR_RUN 0x5u /* processor clock, enabled, no interrupt */
-#define MN_SYST_MASK    0xffffffu
+#define MN_SYST_CSR           MN_REG(0xe000e010)
+#define MN_SYST_RVR           MN_REG(0xe000e014)
+#define MN_SYST_CVR           MN_REG(0xe000e018)
+#define MN_SYST_CSR_RUN       0x5u /* processor clock, enabled, no interrupt */
+#define MN_SYST_CSR_TICKINT   (1u << 1)
+#define MN_SCB_ICSR           MN_REG(0xe000ed04)
+#define MN_SCB_ICSR_PENDSTCLR (1u << 25)
+#define MN_SYST_MASK          0xffffffu
 
 /* C1.6 Debug, C1.8 DWT [S] */
 #define MN_DEMCR              MN_REG(0xe000edfc)

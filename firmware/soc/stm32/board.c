@@ -44,11 +44,35 @@ uint32_t mn_board_micros(void)
 	return MN_TIM_CNT(MN_TIM2);
 }
 
-void mn_board_marker(int high)
+void mn_board_marker(uint32_t lines)
 {
-	struct mn_pin pin = mn_board_config.marker;
+	const struct mn_board_config *b = &mn_board_config;
 
-	MN_GPIO_BSRR(pin.port) = 1u << (pin.number + (high ? 0 : 16));
+	MN_GPIO_BSRR(b->marker.port) =
+		1u << (b->marker.number + (lines & MN_MARKER_WINDOW ? 0 : 16)) |
+		1u << (b->layer.number + (lines & MN_MARKER_LAYER ? 0 : 16));
+}
+
+/* SysTick wakes the core: with PRIMASK set a pending interrupt ends WFI and is not taken. */
+uint32_t mn_board_idle(uint32_t micros)
+{
+	uint32_t mhz = facts.clock_set_hz / 1000000u, cycles = mn_cycles();
+	uint32_t start = mn_board_micros(), passed;
+
+	while ((passed = mn_board_micros() - start) < micros) {
+		uint32_t left = micros - passed, most = MN_SYST_MASK / mhz;
+
+		MN_SYST_RVR = (left < most ? left : most) * mhz;
+		MN_SYST_CVR = 0;
+		MN_SYST_CSR = MN_SYST_CSR_RUN | MN_SYST_CSR_TICKINT;
+		mn_dsb();
+		__asm__ volatile("wfi" ::: "memory");
+		MN_SYST_CSR = 0;
+		MN_SCB_ICSR = MN_SCB_ICSR_PENDSTCLR;
+	}
+	cycles = mn_cycles() - cycles;
+	passed *= mhz;
+	return passed > cycles ? passed - cycles : 0;
 }
 
 uint32_t mn_board_irq_off(void)
@@ -113,6 +137,7 @@ void mn_soc_init(void)
 
 	facts.name = mn_board_config.name;
 	facts.marker_pin = mn_board_config.marker_pin;
+	facts.layer_pin = mn_board_config.layer_pin;
 	facts.chip_id = MN_DBGMCU_IDCODE;
 	facts.cpuid = MN_SCB_CPUID;
 	for (uint32_t i = 0; i < 3; i++)
@@ -140,6 +165,7 @@ void mn_soc_init(void)
 					       facts.clock_measured_hz);
 	}
 	mn_soc_gpio_output(mn_board_config.marker);
+	mn_soc_gpio_output(mn_board_config.layer);
 	mn_soc_gpio_function(mn_board_config.tx, mn_board_config.uart_function, 0);
 	mn_soc_gpio_function(mn_board_config.rx, mn_board_config.uart_function, 1);
 	mn_soc_uart_init(on_pll ? facts.clock_set_hz / 4 : facts.clock_set_hz);

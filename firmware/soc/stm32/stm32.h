@@ -102,9 +102,9 @@ struct mn_pin {
 /* A board, as data: boards/NAME/board.c. */
 struct mn_board_config {
 	const char *name;
-	const char *marker_pin;
-	struct mn_pin tx, rx, marker;
-	uint8_t uart_function; /* alternate function number of tx and rx */
+	const char *marker_pin, *layer_pin;
+	struct mn_pin tx, rx, marker, layer; /* marker and layer: one port */
+	uint8_t uart_function;               /* alternate function number of tx and rx */
 	uint32_t hclk_hz;
 	uint32_t pllcfgr_hse, pllcfgr_hsi; /* both give hclk_hz */
 	uint32_t latency;                  /* flash wait states at hclk_hz, 2.7 to 3.6 V */

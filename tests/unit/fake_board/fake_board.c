@@ -28,6 +28,7 @@ void fake_board_init(uint32_t arena_bytes, uint32_t pool_bytes)
 	fake.facts = (struct mn_board_facts){
 		.name = "fake",
 		.marker_pin = "PA8 (D7)",
+		.layer_pin = "PA9 (D8)",
 		.chip_id = 0x10006421,
 		.cpuid = 0x410fc241,
 		.uid = {1, 2, 3},
@@ -60,7 +61,7 @@ uint32_t mn_cycles(void)
 uint32_t mn_board_micros(void)
 {
 	fake.fresh = 1;
-	return (uint32_t)(fake.cycles / (fake.facts.clock_set_hz / 1000000));
+	return (uint32_t)((fake.cycles + fake.missed) / (fake.facts.clock_set_hz / 1000000));
 }
 
 const struct mn_board_facts *mn_board_facts(void)
@@ -99,13 +100,32 @@ const uint8_t *mn_board_build_id(uint32_t *ret_len)
 	return id;
 }
 
-void mn_board_marker(int high)
+void mn_board_marker(uint32_t lines)
 {
+	uint32_t high = lines & MN_MARKER_WINDOW;
+
 	if (!high && fake.marker_high && fake.marker_rises == 2)
 		for (uint32_t i = 0; i < fake.memory.arena_bytes; i++)
 			fake.memory.arena[i] ^= fake.corrupt_output;
 	fake.marker_rises += high && !fake.marker_high;
 	fake.marker_high = (unsigned)high;
+	fake.layer_toggles += (lines & MN_MARKER_LAYER) != fake.layer_high && high;
+	fake.layer_high = lines & MN_MARKER_LAYER;
+}
+
+uint32_t mn_board_idle(uint32_t micros)
+{
+	uint64_t cycles = (uint64_t)micros * (fake.facts.clock_set_hz / 1000000);
+
+	fake.idles++;
+	fake.idle_us += micros;
+	fake.idles_marked += fake.marker_high;
+	if (fake.counts_asleep) {
+		fake.cycles += cycles;
+		return 0;
+	}
+	fake.missed += cycles;
+	return (uint32_t)cycles;
 }
 
 uint32_t mn_board_irq_off(void)

@@ -20,6 +20,9 @@ struct fake_board {
 	int counter_dead; /* mn_cycles() is 0 */
 	uint32_t baud, baud_sets;
 	uint32_t baud_refused; /* the one rate that the divider misses */
+	uint64_t missed;       /* of those, not counted by mn_cycles(): asleep */
+	int counts_asleep;
+	unsigned idles, idle_us, idles_marked, layer_toggles, layer_high;
 	unsigned marker_rises, marker_high, invalidations, invalidations_marked;
 	int irq_masked;
 	uint8_t corrupt_output; /* flips this bit mask in the arena at the second falling marker */
