@@ -188,12 +188,8 @@ static void send_attempt(struct mn_client *c, int64_t now)
 		break;
 	}
 	case MN_MSG_RUN: {
-		struct mn_msg_run m = {c->batch,
-				       c->n_probes,
-				       mn_crc32c(0, c->data, c->size),
-				       c->energy.us,
-				       c->energy.reps,
-				       c->energy.idle_us};
+		struct mn_msg_run m = {c->batch,     c->n_probes,    mn_crc32c(0, c->data, c->size),
+				       c->energy.us, c->energy.reps, c->energy.idle_us};
 
 		len = mn_wire_pack_run(&m, payload, sizeof(payload));
 		break;
