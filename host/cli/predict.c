@@ -151,6 +151,27 @@ static void read_layer(const struct mn_subgraph *s, struct predict_layer *l)
 	mn_lowered_free(&lowered);
 }
 
+static int among(const int32_t *tensors, uint32_t n, int32_t tensor)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (tensors[i] == tensor)
+			return 1;
+	return 0;
+}
+
+/* What stands between a float boundary and the int8 network: QUANTIZE of a model input that is not
+ * int8, DEQUANTIZE into a model output. No layer of the network, on no board. */
+static int is_left_out(const struct mn_subgraph *s, const struct mn_operator *op)
+{
+	if (op->n_inputs < 1 || op->n_outputs < 1 || op->inputs[0] < 0)
+		return 0;
+	if (op->builtin == MN_BUILTIN_DEQUANTIZE)
+		return among(s->outputs, s->n_outputs, op->outputs[0]);
+	return op->builtin == MN_BUILTIN_QUANTIZE &&
+	       s->tensors[op->inputs[0]].type != MN_TYPE_INT8 &&
+	       among(s->inputs, s->n_inputs, op->inputs[0]);
+}
+
 static uint64_t live_bytes(const struct mn_arena *arena, uint32_t op)
 {
 	for (size_t i = 0; i < arena->n_steps; i++)
@@ -192,6 +213,8 @@ static int read_model(struct predict_model *m, struct mn_err *err)
 				l->flash_bytes = census.weight_bytes;
 			}
 			read_layer(s, l);
+			l->left_out = !l->layer_op[0] && is_left_out(s, &s->operators[op]);
+			m->n_left_out += (size_t)l->left_out;
 		}
 	}
 	return 0;
@@ -286,7 +309,9 @@ double predict_covered_pct(const struct predict_model *m, const struct predictio
 {
 	if (p->ops_all)
 		return 100.0 * (double)p->ops_covered / (double)p->ops_all;
-	return m->n_layers ? 100.0 * (double)p->n_covered / (double)m->n_layers : 100;
+	return m->n_layers > m->n_left_out
+		       ? 100.0 * (double)p->n_covered / (double)(m->n_layers - m->n_left_out)
+		       : 100;
 }
 
 /* The first layer that has no cost is the reason to stop, or to say what is left out. */
@@ -300,6 +325,8 @@ static int count_covered(const struct predict_model *m, struct prediction *p, in
 		uint32_t flags = p->latency.layers[i].flags;
 
 		p->ops_all += l->ops;
+		if (l->left_out)
+			continue;
 		if (flags & MNCHAR_UNCOVERED) {
 			first = first ? first : l;
 			continue;
@@ -315,7 +342,7 @@ static int count_covered(const struct predict_model *m, struct prediction *p, in
 			  "and %.4g %% of the ops are: fit more, or --allow-uncovered",
 			  m->file, (unsigned)first->op, first->name, p->rig.board, p->rig.kernels,
 			  first->why[0] ? first->why : "the cost table has no model for it",
-			  p->n_covered, m->n_layers, predict_covered_pct(m, p));
+			  p->n_covered, m->n_layers - m->n_left_out, predict_covered_pct(m, p));
 }
 
 static int predict(const struct options *my, const struct predict_model *m,

@@ -20,6 +20,7 @@ struct predict_layer {
 	uint64_t sram_bytes;  /* activations and scratch alive while it runs */
 	uint64_t flash_bytes; /* its constants; of a concatenation at its first part */
 	char why[160];        /* why it is no layer; "" if it is one */
+	int left_out;         /* 1: a conversion at the model's ends, which the application does */
 	struct mnchar_layer layer;
 };
 
@@ -28,7 +29,7 @@ struct predict_model {
 	struct mn_model *model;
 	struct mn_arena *arena;
 	struct predict_layer *layers;
-	size_t n_layers;
+	size_t n_layers, n_left_out;
 };
 
 /* Three costs of n_layers, and their sums. */

@@ -14,6 +14,8 @@ static int covered(const struct mnchar_cost *c)
 
 static const char *note(const struct predict_layer *l, const struct mnchar_cost *c)
 {
+	if (l->left_out)
+		return "left to the application";
 	if (!covered(c))
 		return l->layer_op[0] ? "not covered: no cost model" : l->why;
 	return c->flags & MNCHAR_EXTRAPOLATED ? "extrapolated" : "";
@@ -119,14 +121,16 @@ static int print_one(const struct predict_model *m, const struct prediction *p, 
 		putchar('\n');
 	} else {
 		printf("energy: the table has models for %" PRIu64 " of %zu layers\n",
-		       p->energy.total.layers_covered, m->n_layers);
+		       p->energy.total.layers_covered, m->n_layers - m->n_left_out);
 	}
 	printf("covered: %.4g %% of the ops, %zu of %zu layers", predict_covered_pct(m, p),
-	       p->n_covered, m->n_layers);
-	if (p->n_covered < m->n_layers)
+	       p->n_covered, m->n_layers - m->n_left_out);
+	if (p->n_covered < m->n_layers - m->n_left_out)
 		printf("; the others are not in the sums");
 	if (p->n_extrapolated)
 		printf("; %zu extrapolated", p->n_extrapolated);
+	if (m->n_left_out)
+		printf("; %zu at the model's ends left to the application", m->n_left_out);
 	putchar('\n');
 	print_memory(m, p);
 	return 0;
@@ -186,6 +190,8 @@ static json_t *layer_json(const struct predict_layer *l, const struct prediction
 	json_object_set_new(j, "energy_mJ_pi95", interval(e, covered(e)));
 	json_object_set_new(j, "sram_bytes", bytes(l->sram_bytes));
 	json_object_set_new(j, "flash_bytes", bytes(l->flash_bytes));
+	if (l->left_out)
+		json_object_set_new(j, "left_out", json_true());
 	if (l->why[0])
 		json_object_set_new(j, "why", text_json(l->why));
 	return j;
@@ -205,7 +211,7 @@ static json_t *total_json(const struct predict_model *m, const struct prediction
 	json_object_set_new(j, "ops", bytes(p->ops_all));
 	json_object_set_new(j, "ops_covered", bytes(p->ops_covered));
 	json_object_set_new(j, "ops_covered_pct", json_real(predict_covered_pct(m, p)));
-	json_object_set_new(j, "layers", bytes(m->n_layers));
+	json_object_set_new(j, "layers", bytes(m->n_layers - m->n_left_out));
 	json_object_set_new(j, "layers_covered", bytes(p->n_covered));
 	json_object_set_new(j, "layers_extrapolated", bytes(p->n_extrapolated));
 	json_object_set_new(j, "arena_bytes", bytes(m->arena->smallest_bytes));
