@@ -28,4 +28,12 @@ int mn_export_table(struct mn_store *store, const struct mn_export_filter *filte
 /* RFC 4180 with \n; an empty cell is "not known" or "does not apply". MN_E_IO. */
 int mn_export_csv(const struct mn_cost_table *table, FILE *f, struct mn_err *err);
 
+/*
+ * Layers of one rig with warm caches as nn-Meter's builder keeps them (JSON). Layers for which it
+ * has no kernel are left out. MN_E_INVALID: several rigs; MN_E_NOTFOUND: no layer is left;
+ * MN_E_IO, MN_E_NOMEM.
+ */
+int mn_export_nn_meter(struct mn_store *store, const struct mn_cost_table *table, FILE *f,
+		       struct mn_err *err);
+
 #endif

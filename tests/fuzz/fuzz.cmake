@@ -92,6 +92,7 @@ function(mn_fuzz name)
 endfunction()
 
 # The targets, one call each, in the order of the alphabet.
+mn_fuzz(cost TARGETS mn_probes mn_cost SOURCES host/export/blocks.c LIBS jansson m)
 mn_fuzz(csv TARGETS mn_probes mn_store LIBS sqlite3)
 set_property(TEST fuzz_csv APPEND PROPERTY ENVIRONMENT MNCHAR_SOURCE_DIR=${CMAKE_SOURCE_DIR})
 mn_fuzz(elf SOURCES host/vboard/elf_read.c host/vboard/board.c probes/err.c LIBS cyaml yaml)

@@ -24,3 +24,4 @@ add_test(NAME test_mnchar_threads COMMAND test_mnchar_threads WORKING_DIRECTORY 
 set_tests_properties(test_mnchar_threads PROPERTIES TIMEOUT 120 ENVIRONMENT "MNCHAR_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
 mn_test(test_predict_cli SOURCES unit/test_predict_cli.c LIBS PkgConfig::JANSSON PkgConfig::CMOCKA m)
 add_dependencies(test_predict_cli mnchar)
+mn_test(test_lookup SOURCES unit/test_lookup.c LIBS mn_export PkgConfig::JANSSON PkgConfig::CMOCKA m)

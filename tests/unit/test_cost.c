@@ -237,6 +237,50 @@ static void a_table_says_where_it_comes_from(void **state)
 	mn_store_close(store);
 }
 
+/* The square layers of the planted store: additions of 4x4 and what put_convolutions() has. */
+static void nn_meter_gets_the_kernels_that_it_knows(void **state)
+{
+	const struct mn_export_filter filter = {.kind = -1};
+	struct mn_store *store = planted_store("n.db");
+	struct mn_cost_table *table = NULL;
+	struct mn_err err = {0};
+	size_t len = 0, n = 0;
+	char *text = NULL;
+	FILE *f = open_memstream(&text, &len);
+	json_t *root, *kernel;
+	const char *name, *id;
+
+	(void)state;
+	assert_int_equal(mn_export_table(store, &filter, &table, &err), 0);
+	if (mn_export_nn_meter(store, table, f, &err))
+		fail_msg("%s", err.msg);
+	fclose(f);
+	root = json_loads(text, 0, NULL);
+	assert_non_null(root);
+	assert_int_equal(json_object_size(json_object_get(root, "add")), 1);
+	json_object_foreach(root, name, kernel)
+	{
+		json_t *one;
+
+		json_object_foreach(kernel, id, one)
+		{
+			const char *latency = json_string_value(json_object_get(one, "latency"));
+			double avg, std;
+
+			assert_int_equal(sscanf(latency, "%lf +- %lf", &avg, &std), 2);
+			assert_true(avg > 0 && std >= 0);
+			assert_true(json_is_integer(
+				json_object_get(json_object_get(one, "config"), "CIN")));
+			n++;
+		}
+	}
+	assert_true(n > 1);
+	json_decref(root);
+	free(text);
+	mn_cost_table_free(table);
+	mn_store_close(store);
+}
+
 static void extrapolation_and_holes_are_said(void **state)
 {
 	struct mn_store *store = planted_store("d.db");
@@ -486,6 +530,7 @@ int main(void)
 		cmocka_unit_test(a_loaded_table_predicts_what_the_fit_does),
 		cmocka_unit_test(json_reads_back_to_the_same_json),
 		cmocka_unit_test(a_table_says_where_it_comes_from),
+		cmocka_unit_test(nn_meter_gets_the_kernels_that_it_knows),
 		cmocka_unit_test(extrapolation_and_holes_are_said),
 		cmocka_unit_test(broken_tables_are_refused_by_name),
 		cmocka_unit_test(a_table_with_a_changed_member_never_crashes),
