@@ -23,7 +23,7 @@ accuracy()
 }
 
 accuracy --worst 3 >"$tmp/out"
-grep -q '^| graph_002_resnet_downsample | `virtual-f446re` |' "$tmp/out"
+grep -q '^| graph_002_resnet_downsample | .virtual-f446re. |' "$tmp/out"
 grep -q '^| conv_2d | ' "$tmp/out"
 grep -q '^whole models within 5 %: [01] of 1' "$tmp/out"
 grep -q '^layers over 1 % of their model within 10 %: ' "$tmp/out"
