@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "js220/js220.h"
 #include "lpm01a/lpm01a.h"
 #include "ppk2/ppk2.h"
 #include "virtual/virtual.h"
@@ -18,6 +19,7 @@
 const struct mn_meter_ops *const mn_meter_drivers[] = {
 	&mn_meter_ppk2,
 	&mn_meter_lpm01a,
+	&mn_meter_js220,
 	&mn_meter_virtual,
 	NULL,
 };

@@ -13,7 +13,6 @@
 #define WRITE_MS   1000
 /* 128 blocks of a PPK2 (2 KiB each, a short packet ends a transfer) are 0.6 s. */
 #define READ_TRANSFERS 128
-#define READ_SIZE      4096
 /* In a row, with nothing between them. */
 #define ERRORS_MAX 16
 
@@ -549,12 +548,12 @@ static void LIBUSB_CALL on_transfer(struct libusb_transfer *t)
 		submit(x);
 }
 
-int mn_usb_read_start(struct mn_usb *usb, struct mn_err *err)
+int mn_usb_read_start(struct mn_usb *usb, size_t size, struct mn_err *err)
 {
 	usb->reading = 1;
 	for (int i = 0; i < READ_TRANSFERS && !usb->failed && !usb->gone; i++) {
 		struct transfer *x = &usb->transfers[i];
-		unsigned char *buf = malloc(READ_SIZE);
+		unsigned char *buf = malloc(size);
 
 		x->usb = usb;
 		x->t = libusb_alloc_transfer(0);
@@ -564,7 +563,7 @@ int mn_usb_read_start(struct mn_usb *usb, struct mn_err *err)
 			x->t = NULL;
 			return mn_err_set(err, MN_E_NOMEM, "out of memory");
 		}
-		libusb_fill_bulk_transfer(x->t, usb->h, usb->ep_in, buf, READ_SIZE, on_transfer, x,
+		libusb_fill_bulk_transfer(x->t, usb->h, usb->ep_in, buf, (int)size, on_transfer, x,
 					  0);
 		submit(x);
 	}

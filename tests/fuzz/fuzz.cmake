@@ -98,6 +98,7 @@ set_property(TEST fuzz_csv APPEND PROPERTY ENVIRONMENT MNCHAR_SOURCE_DIR=${CMAKE
 mn_fuzz(elf SOURCES host/vboard/elf_read.c host/vboard/board.c probes/err.c LIBS cyaml yaml)
 set_property(TEST fuzz_elf APPEND PROPERTY ENVIRONMENT MNCHAR_SOURCE_DIR=${CMAKE_SOURCE_DIR})
 mn_fuzz(frame TARGETS mn_probes)
+mn_fuzz(js220 SOURCES host/meter/js220/protocol.c probes/err.c INCLUDES host/meter LIBS m jansson)
 mn_fuzz(layer_text TARGETS mn_probes ARGS -max_len=512)
 mn_fuzz(lpm01a SOURCES host/meter/lpm01a/protocol.c probes/err.c INCLUDES host/meter LIBS m)
 mn_fuzz(ppk2 SOURCES host/meter/ppk2/protocol.c probes/err.c INCLUDES host/meter LIBS m)

@@ -10,8 +10,8 @@ mn_test(test_ppk2 SOURCES unit/test_ppk2.c unit/ppk2_model.c LIBS mn_meter PkgCo
 # The real libusb on devices of umockdev, whose preload library is linked, not preloaded, and comes first: AddressSanitizer
 # insists on being before whatever is preloaded.
 set(mn_umockdev -Wl,--push-state,--no-as-needed,-lumockdev-preload,--pop-state)
-set(mn_usb_fakes unit/usb_fake.c unit/meter_seen.c unit/ppk2_usb.c unit/ppk2_model.c unit/lpm01a_usb.c unit/lpm01a_model.c)
-foreach(mn_name IN ITEMS ppk2_usb lpm01a_usb)
+set(mn_usb_fakes unit/usb_fake.c unit/meter_seen.c unit/ppk2_usb.c unit/ppk2_model.c unit/lpm01a_usb.c unit/lpm01a_model.c unit/js220_usb.c)
+foreach(mn_name IN ITEMS ppk2_usb lpm01a_usb js220_usb)
 	mn_test(test_${mn_name} SOURCES unit/test_${mn_name}.c ${mn_usb_fakes}
 		LIBS ${mn_umockdev} mn_meter PkgConfig::UMOCKDEV PkgConfig::CMOCKA m LABELS unit)
 endforeach()

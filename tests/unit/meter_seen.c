@@ -16,7 +16,7 @@ static void sink(void *arg, const struct mn_meter_sample *s, size_t n, uint64_t 
 	pthread_mutex_lock(&seen->lock);
 	for (size_t i = 0; i < n; i++) {
 		if (seen->samples)
-			seen->dropped += s[i].tick - seen->last_tick - 1;
+			seen->dropped += (s[i].tick - seen->last_tick) / seen->period - 1;
 		seen->last_tick = s[i].tick;
 		seen->samples++;
 		seen->flags |= s[i].flags;
@@ -42,6 +42,7 @@ void meter_seen_begin(struct meter_seen *seen, struct mn_meter *m,
 	pthread_cond_init(&seen->more, NULL);
 	if (mn_meter_configure(m, config, &err))
 		fail_msg("%s", err.msg);
+	seen->period = m->caps.period_ticks;
 	cut.tick_hz = m->caps.tick_hz;
 	cut.period_ticks = m->caps.period_ticks;
 	assert_int_equal(mn_window_new(&cut, &seen->cutter, NULL), 0);

@@ -14,6 +14,7 @@ struct meter_seen {
 	pthread_cond_t more;
 	struct mn_window_cutter *cutter;
 	uint64_t samples, dropped, last_tick;
+	uint32_t period;
 	unsigned flags; /* all that were seen, or'ed */
 	uint8_t bits;
 	uint64_t falls[16]; /* ticks with MN_SAMPLE_FALL */

@@ -198,7 +198,7 @@ static int open_lpm01a(struct mn_meter *m, const char *serial, struct mn_err *er
 	snprintf(m->info.serial, sizeof(m->info.serial), "%s", mn_usb_serial(p->usb));
 	rc = mn_usb_claim_cdc(p->usb, BAUD, err);
 	if (!rc)
-		rc = mn_usb_read_start(p->usb, err);
+		rc = mn_usb_read_start(p->usb, 4096, err);
 	if (!rc)
 		rc = take_control(p, err);
 	if (!rc)

@@ -169,7 +169,7 @@ static int open_ppk2(struct mn_meter *m, const char *serial, struct mn_err *err)
 	m->impl = p;
 	rc = mn_usb_claim_cdc(p->usb, 115200, err);
 	if (!rc)
-		rc = mn_usb_read_start(p->usb, err);
+		rc = mn_usb_read_start(p->usb, 4096, err);
 	if (!rc)
 		rc = read_metadata(p, err);
 	if (!rc)
