@@ -17,11 +17,7 @@
 #define PUMP_MS 100
 
 const struct mn_meter_ops *const mn_meter_drivers[] = {
-	&mn_meter_ppk2,
-	&mn_meter_lpm01a,
-	&mn_meter_js220,
-	&mn_meter_virtual,
-	NULL,
+	&mn_meter_ppk2, &mn_meter_lpm01a, &mn_meter_js220, &mn_meter_virtual, NULL,
 };
 
 struct mn_meter_reader {
