@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For the end-to-end tests: the measurements of a database as lines "board kernels cold cycles crc
- * layer", sorted. rows FILE                prints them rows --count FILE        prints how many
- * there are; 0 if there is no file yet rows --verify SEED FILE  runs each layer natively with the
- * kernels of its row and compares the CRC of the output; SEED is the stimulus seed of the sweep
- * rows --programs SEED FILE  the same for programs, pieces of them and their single steps
+ * layer", sorted.
+ *
+ *   rows FILE                  prints them
+ *   rows --raw FILE            prints them, and the cycles of each repetition behind
+ *   rows --count FILE          prints how many there are; 0 if there is no file yet
+ *   rows --verify SEED FILE    runs each layer natively with the kernels of its row and compares
+ *                              the CRC of the output; SEED is the stimulus seed of the sweep
+ *   rows --programs SEED FILE  the same for programs, pieces of them and their single steps
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +26,7 @@ struct lines {
 	size_t n, room;
 	int wrong;
 	uint32_t seed;
-	int programs;
+	int programs, raw;
 	struct mn_store *store;
 	struct mn_exec_mem mem;
 };
@@ -80,6 +84,7 @@ static int program_crc(const struct mn_row *row, const struct lines *lines, uint
 static int on_row(const struct mn_row *row, void *arg)
 {
 	struct lines *l = arg;
+	struct mn_err err;
 	uint32_t crc = 0;
 	char *text;
 
@@ -90,6 +95,21 @@ static int on_row(const struct mn_row *row, void *arg)
 	    ((l->programs ? program_crc : native_crc)(row, l, &crc) || crc != row->output_crc)) {
 		fprintf(stderr, "natively %08" PRIx32 ": %s\n", crc, text);
 		l->wrong++;
+	}
+	if (l->raw) {
+		uint32_t reps[256];
+		int n = mn_store_get_reps(l->store, row->measurement_id, reps, 256, &err);
+
+		if (n < 1 || n > 256)
+			return -1;
+		for (int i = 0; i < n; i++) {
+			char *longer;
+
+			if (asprintf(&longer, "%s %" PRIu32, text, reps[i]) < 0)
+				return -1;
+			free(text);
+			text = longer;
+		}
 	}
 	if (l->n == l->room) {
 		l->room = 2 * l->room + 64;
@@ -111,6 +131,7 @@ int main(int argc, char **argv)
 	struct mn_row_filter all = {.kind = -1, .with_excluded = 1};
 	const char *file = argc > 1 ? argv[argc - 1] : "", *source = getenv("MNCHAR_SOURCE_DIR");
 	int counting = argc == 3 && !strcmp(argv[1], "--count");
+	int raw = argc == 3 && !strcmp(argv[1], "--raw");
 	int programs = argc == 4 && !strcmp(argv[1], "--programs");
 	int verify = programs || (argc == 4 && !strcmp(argv[1], "--verify"));
 	struct mn_store *store;
@@ -119,7 +140,7 @@ int main(int argc, char **argv)
 	char schema[4096];
 	int ret;
 
-	if ((argc != 2 && !counting && !verify) || !source)
+	if ((argc != 2 && !counting && !raw && !verify) || !source)
 		return 64;
 	snprintf(schema, sizeof(schema), "%s/data/schema", source);
 	ret = mn_store_open(file, MN_STORE_READ, schema, &store, &err);
@@ -145,6 +166,7 @@ int main(int argc, char **argv)
 	}
 	all.programs = l.programs = programs;
 	l.store = store;
+	l.raw = raw;
 	if (mn_store_each_row(store, &all, on_row, &l, &err)) {
 		fprintf(stderr, "%s\n", err.msg);
 		return 1;
