@@ -110,20 +110,15 @@ int mn_op_has_table(enum mn_op op)
 
 int mn_shape_elements(const struct mn_shape *shape, uint32_t *ret_elements)
 {
-	const uint32_t dims[4] = {shape->n, shape->h, shape->w, shape->c};
-	uint64_t elements = 1;
+	uint64_t rows = (uint64_t)shape->n * shape->h, row = (uint64_t)shape->w * shape->c;
 
-	for (int i = 0; i < 4; i++)
-		if (dims[i] == 0) {
-			*ret_elements = 0;
-			return 0;
-		}
-	for (int i = 0; i < 4; i++) {
-		elements *= dims[i];
-		if (elements > INT32_MAX)
-			return MN_E_OVERFLOW;
+	if (rows == 0 || row == 0) {
+		*ret_elements = 0;
+		return 0;
 	}
-	*ret_elements = (uint32_t)elements;
+	if (rows > INT32_MAX || row > INT32_MAX || rows * row > INT32_MAX)
+		return MN_E_OVERFLOW;
+	*ret_elements = (uint32_t)(rows * row);
 	return 0;
 }
 

@@ -5,20 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void take_spread(struct mn_formula *f, const struct mn_cost_spread *s)
+static int take_spread(struct mn_formula *f, const struct mn_cost_spread *s)
 {
 	const double *from = s->covariance;
-	double *to = f->covariance;
 
+	f->stride = f->n_terms + f->n_terms % 2;
+	f->covariance = calloc((size_t)f->stride * f->stride + 1, sizeof(*f->covariance));
+	if (!f->covariance)
+		return MN_E_NOMEM;
 	f->sigma = s->sigma;
 	f->t95 = s->t95;
 	f->has_spread = isfinite(s->sigma) && isfinite(s->t95);
 	for (uint32_t a = 0; a < f->n_terms; a++)
 		for (uint32_t b = 0; b <= a; b++)
-			*to++ = *from++ * (a == b ? 1 : 2);
+			f->covariance[a * f->stride + b] = *from++ * (a == b ? 1 : 2);
+	return 0;
 }
 
-static void compile(const struct mn_cost_model *m, uint8_t path, struct mn_formula *f)
+static int compile(const struct mn_cost_model *m, uint8_t path, struct mn_formula *f)
 {
 	*f = (struct mn_formula){
 		.model = m, .path = path, .relative = !strcmp(m->weighting, "relative")};
@@ -29,7 +33,8 @@ static void compile(const struct mn_cost_model *m, uint8_t path, struct mn_formu
 		}
 	for (uint32_t i = 0; i < m->n_spreads; i++)
 		if (m->spreads[i].path == path && m->spreads[i].n_terms == f->n_terms)
-			take_spread(f, &m->spreads[i]);
+			return take_spread(f, &m->spreads[i]);
+	return 0;
 }
 
 /* The formula of that model on that path: its index + 1, or MN_E_NOMEM. */
@@ -44,7 +49,8 @@ static int formula(struct mnchar_predictor *p, const struct mn_cost_model *m, ui
 	if (!more)
 		return MN_E_NOMEM;
 	p->formulas = more;
-	compile(m, path, &more[p->n_formulas]);
+	if (compile(m, path, &more[p->n_formulas]))
+		return MN_E_NOMEM;
 	return (int)++p->n_formulas;
 }
 
@@ -67,6 +73,8 @@ static int fill(struct mnchar_predictor *p)
 
 void mnchar_predictor_free(struct mnchar_predictor *predictor)
 {
+	for (uint32_t i = 0; predictor && i < predictor->n_formulas; i++)
+		free(predictor->formulas[i].covariance);
 	if (predictor)
 		free(predictor->formulas);
 	free(predictor);
@@ -105,18 +113,20 @@ int mnchar_predictor_new(const struct mnchar_table *table, size_t rig,
 	return 0;
 }
 
+/* Row by row into a vector, so that the compiler may take several elements at once without changing
+ * the order of a sum. */
 double mn_formula_variance(const struct mn_formula *f, const double *x)
 {
-	const double *c = f->covariance;
-	double sum = 0;
+	double y[MN_FEATURE_COUNT + 1] = {0}, sum = 0;
 
 	for (uint32_t a = 0; a < f->n_terms; a++) {
-		double row = 0;
+		const double *row = &f->covariance[a * f->stride];
 
-		for (uint32_t b = 0; b <= a; b++)
-			row += *c++ * x[b];
-		sum += row * x[a];
+		for (uint32_t b = 0; b < a + 2 - a % 2; b++)
+			y[b] += row[b] * x[a];
 	}
+	for (uint32_t a = 0; a < f->n_terms; a++)
+		sum += y[a] * x[a];
 	return sum > 0 ? sum : 0;
 }
 

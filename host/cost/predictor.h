@@ -24,8 +24,10 @@ struct mn_formula {
 	uint8_t has_spread; /* 0: the table does not say how sure it is */
 	double values[MN_FEATURE_COUNT];
 	double sigma, t95;
-	/* Lower triangle, off-diagonal elements doubled: a quadratic form is one sum over it. */
-	double covariance[MN_FEATURE_COUNT * (MN_FEATURE_COUNT + 1) / 2];
+	/* Lower triangle with off-diagonal elements doubled, so that a quadratic form is a sum over
+	 * it; row a starts at a * stride, an even number, and is 0 behind its end. */
+	double *covariance;
+	uint32_t stride;
 };
 
 struct mnchar_predictor {
