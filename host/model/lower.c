@@ -16,6 +16,7 @@ struct view {
 	const struct mn_subgraph *subgraph;
 	const struct mn_operator *op;
 	uint32_t index, part;
+	uint32_t from, into; /* input and output of the operator that the part has */
 	enum mn_op to;
 	const struct mn_tensor *in, *in2, *out; /* in2: ops of two inputs */
 	const struct mn_tensor *weights, *bias; /* NULL if it has none */
@@ -46,6 +47,24 @@ static const struct mn_tensor *input(const struct view *v, uint32_t i)
 	return &v->subgraph->tensors[v->op->inputs[i]];
 }
 
+/* Whether an operator is one layer, or one for each input or output. */
+enum parts { WHOLE, BY_INPUT, BY_OUTPUT };
+
+static enum parts parts_by(int32_t builtin)
+{
+	switch (builtin) {
+	case MN_BUILTIN_CONCATENATION:
+	case MN_BUILTIN_PACK:
+		return BY_INPUT;
+	case MN_BUILTIN_SPLIT:
+	case MN_BUILTIN_SPLIT_V:
+	case MN_BUILTIN_UNPACK:
+		return BY_OUTPUT;
+	default:
+		return WHOLE;
+	}
+}
+
 static int view_open(struct view *v, const struct mn_subgraph *subgraph, uint32_t index,
 		     uint32_t part, struct mn_err *err)
 {
@@ -54,6 +73,12 @@ static int view_open(struct view *v, const struct mn_subgraph *subgraph, uint32_
 		int32_t builtin;
 		uint8_t to, inputs, weights, bias, in2, axes;
 	} table[] = {
+		{MN_BUILTIN_PACK, MN_OP_CONCATENATION, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_SPLIT, MN_OP_STRIDED_SLICE, 2, 0, 0, 0, 0},
+		{MN_BUILTIN_SPLIT_V, MN_OP_STRIDED_SLICE, 3, 0, 0, 0, 0},
+		{MN_BUILTIN_UNPACK, MN_OP_STRIDED_SLICE, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_SQUEEZE, MN_OP_RESHAPE, 1, 0, 0, 0, 0},
+		{MN_BUILTIN_EXPAND_DIMS, MN_OP_RESHAPE, 1, 0, 0, 0, 0},
 		{MN_BUILTIN_CONV_2D, MN_OP_CONV_2D, 2, 1, 2, 0, 0},
 		{MN_BUILTIN_DEPTHWISE_CONV_2D, MN_OP_DEPTHWISE_CONV_2D, 2, 1, 2, 0, 0},
 		{MN_BUILTIN_FULLY_CONNECTED, MN_OP_FULLY_CONNECTED, 2, 1, 2, 0, 0},
@@ -81,6 +106,7 @@ static int view_open(struct view *v, const struct mn_subgraph *subgraph, uint32_
 		{MN_BUILTIN_TRANSPOSE, MN_OP_TRANSPOSE, 2, 0, 0, 0, 1},
 	};
 	const size_t n = sizeof(table) / sizeof(table[0]);
+	enum parts by;
 	size_t t = 0;
 
 	memset(v, 0, sizeof(*v));
@@ -100,13 +126,16 @@ static int view_open(struct view *v, const struct mn_subgraph *subgraph, uint32_
 	v->part = part;
 	if (part >= mn_lower_parts(subgraph, index))
 		return fail(v, MN_E_INVALID, "there is no part %u", part);
-	for (uint32_t i = 0; i < table[t].inputs || i <= part; i++)
+	by = parts_by(v->op->builtin);
+	v->from = by == BY_INPUT ? part : v->op->builtin == MN_BUILTIN_SPLIT ? 1 : 0;
+	v->into = by == BY_OUTPUT ? part : 0;
+	for (uint32_t i = 0; i < table[t].inputs || i <= v->from; i++)
 		if (!input(v, i))
 			return fail(v, MN_E_INVALID, "input %u is missing", i);
-	if (v->op->n_outputs != 1)
+	if (v->op->n_outputs == 0 || (by != BY_OUTPUT && v->op->n_outputs != 1))
 		return fail(v, MN_E_INVALID, "%u outputs", v->op->n_outputs);
-	v->in = input(v, part);
-	v->out = &subgraph->tensors[v->op->outputs[0]];
+	v->in = input(v, v->from);
+	v->out = &subgraph->tensors[v->op->outputs[v->into]];
 	v->weights = table[t].weights ? input(v, table[t].weights) : NULL;
 	v->bias = table[t].bias ? input(v, table[t].bias) : NULL;
 	v->in2 = table[t].in2 ? input(v, table[t].in2) : NULL;
@@ -360,6 +389,94 @@ static int lower_concatenation(const struct view *v, struct mn_layer *layer)
 	return rc;
 }
 
+/* The axis of an operator counted from the first of four dimensions, or MN_E_*. */
+static int axis4(const struct view *v, int64_t axis, int rank)
+{
+	axis += axis < 0 ? rank : 0;
+	if (axis < 0 || axis >= rank)
+		return fail(v, MN_E_INVALID, "an axis outside of rank %d", rank);
+	if (rank > 4)
+		return fail(v, MN_E_UNSUPPORTED, "a tensor of rank %d; the most is 4", rank);
+	return (int)axis + 4 - rank;
+}
+
+/* Inputs stand side by side along a new axis: each is a slice of 1 of the output. */
+static int lower_pack(const struct view *v, struct mn_layer *layer)
+{
+	const int axis = axis4(v, v->op->options.axis, v->out->rank);
+	struct mn_shape s;
+	int rc;
+
+	if (axis < 0)
+		return axis;
+	if (v->op->n_inputs > MN_PROGRAM_STEPS_MAX)
+		return fail(v, MN_E_UNSUPPORTED, "%u inputs", v->op->n_inputs);
+	rc = shape4(v, v->out, &s);
+	if (rc < 0)
+		return rc;
+	*(axis == 0 ? &s.n : axis == 1 ? &s.h : axis == 2 ? &s.w : &s.c) = 1;
+	layer->in = s;
+	layer->pad[axis][0] = (uint16_t)v->part;
+	layer->pad[axis][1] = (uint16_t)(v->op->n_inputs - 1 - v->part);
+	return 0;
+}
+
+/* Along which axis, from where and how far an output of SPLIT, SPLIT_V or UNPACK goes. */
+static int split_extent(const struct view *v, int64_t *axis, int64_t *begin, int64_t *extent)
+{
+	const struct mn_tensor *t;
+	int rc;
+
+	*begin = v->part;
+	*extent = 1;
+	*axis = v->op->options.axis;
+	if (v->op->builtin == MN_BUILTIN_UNPACK)
+		return 0;
+	t = input(v, v->op->builtin == MN_BUILTIN_SPLIT ? 0 : 2);
+	rc = check_constant(v, t, "axis");
+	if (rc < 0)
+		return rc;
+	if (t->elements != 1)
+		return fail(v, MN_E_INVALID, "%llu axes", (unsigned long long)t->elements);
+	*axis = constant(t, 0);
+	rc = axis4(v, *axis, v->in->rank);
+	if (rc < 0)
+		return rc;
+	/* An output's own shape says its size, whatever the sizes' tensor says of the last. */
+	*begin = 0;
+	for (uint32_t i = 0; i <= v->part; i++) {
+		const struct mn_tensor *o = &v->subgraph->tensors[v->op->outputs[i]];
+
+		if (o->rank != v->in->rank)
+			return fail(v, MN_E_INVALID, "an output of rank %u", o->rank);
+		*begin += i < v->part ? o->shape[*axis + (*axis < 0 ? o->rank : 0)] : 0;
+		*extent = o->shape[*axis + (*axis < 0 ? o->rank : 0)];
+	}
+	return 0;
+}
+
+static int lower_split(const struct view *v, struct mn_layer *layer)
+{
+	int64_t axis, begin, extent;
+	int rc = split_extent(v, &axis, &begin, &extent), at;
+
+	if (rc < 0)
+		return rc;
+	at = axis4(v, axis, v->in->rank);
+	if (at < 0)
+		return at;
+	if (v->op->n_outputs > MN_PROGRAM_STEPS_MAX)
+		return fail(v, MN_E_UNSUPPORTED, "%u outputs", v->op->n_outputs);
+	layer->shape = layer->in;
+	*(at == 0   ? &layer->shape.n
+	  : at == 1 ? &layer->shape.h
+	  : at == 2 ? &layer->shape.w
+		    : &layer->shape.c) = (uint32_t)extent;
+	for (int d = 0; d < 4; d++)
+		layer->steps[d] = 1;
+	return narrow(v, "a begin", begin, &layer->begin[at]);
+}
+
 static int lower_transpose(const struct view *v, struct mn_layer *layer)
 {
 	const int rank = v->in->rank, skip = 4 - rank;
@@ -465,7 +582,7 @@ static int lower_layer(const struct view *v, struct mn_layer *ret)
 	layer.bias = 0;
 	/* These make their own shape of any rank. */
 	if (v->to != MN_OP_FULLY_CONNECTED && v->to != MN_OP_MEAN &&
-	    (v->to != MN_OP_RESHAPE || v->in->rank <= 4))
+	    v->op->builtin != MN_BUILTIN_PACK && (v->to != MN_OP_RESHAPE || v->in->rank <= 4))
 		rc = shape4(v, v->in, &layer.in);
 	if (rc < 0)
 		return rc;
@@ -496,10 +613,12 @@ static int lower_layer(const struct view *v, struct mn_layer *ret)
 		rc = shape4(v, v->in2, &layer.in2);
 		break;
 	case MN_OP_CONCATENATION:
-		rc = lower_concatenation(v, &layer);
+		rc = v->op->builtin == MN_BUILTIN_PACK ? lower_pack(v, &layer)
+						       : lower_concatenation(v, &layer);
 		break;
 	case MN_OP_STRIDED_SLICE:
-		rc = lower_slice(v, &layer);
+		rc = v->op->builtin == MN_BUILTIN_STRIDED_SLICE ? lower_slice(v, &layer)
+								: lower_split(v, &layer);
 		break;
 	case MN_OP_RESIZE_NEAREST_NEIGHBOR:
 		rc = lower_resize(v, &layer);
@@ -544,11 +663,15 @@ static int lower_layer(const struct view *v, struct mn_layer *ret)
 uint32_t mn_lower_parts(const struct mn_subgraph *subgraph, uint32_t op)
 {
 	const struct mn_operator *o;
+	uint32_t n;
 
 	if (op >= subgraph->n_operators)
 		return 1;
 	o = &subgraph->operators[op];
-	return o->builtin == MN_BUILTIN_CONCATENATION && o->n_inputs ? o->n_inputs : 1;
+	n = parts_by(o->builtin) == BY_INPUT    ? o->n_inputs
+	    : parts_by(o->builtin) == BY_OUTPUT ? o->n_outputs
+						: 1;
+	return n ? n : 1;
 }
 
 int mn_lower_layer_part(const struct mn_subgraph *subgraph, uint32_t op, uint32_t part,
@@ -794,9 +917,9 @@ int mn_lower_part(const struct mn_subgraph *subgraph, uint32_t op, uint32_t part
 	if (rc < 0)
 		return rc;
 
-	r.in = v.op->inputs[part];
+	r.in = v.op->inputs[v.from];
 	r.in2 = v.in2 ? v.op->inputs[1] : -1;
-	r.out = v.op->outputs[0];
+	r.out = v.op->outputs[v.into];
 	q->act_min = INT8_MIN;
 	q->act_max = INT8_MAX;
 	if (r.layer.act != MN_ACT_NONE)

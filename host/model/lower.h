@@ -9,8 +9,10 @@
  *   neighbours; reshape of more than four dimensions: 1 x 1 x 1 x elements.
  * A constant input of an op of two inputs is an activation input with data.
  *
- * An operator is one layer, but a CONCATENATION is one for each of its inputs (layer.h says why):
- * its parts, to be run one after the other, in any order, into the same output.
+ * An operator is one layer, or several, its parts, to be run one after the other in any order: a
+ * CONCATENATION is one for each of its inputs (layer.h says why), all into the same output, and so
+ * is a PACK, which concatenates views; a SPLIT, SPLIT_V or UNPACK is a strided_slice for each of
+ * its outputs. SQUEEZE and EXPAND_DIMS are a reshape.
  */
 #ifndef MN_LOWER_H
 #define MN_LOWER_H
@@ -32,7 +34,7 @@ int mn_lower_layer_part(const struct mn_subgraph *subgraph, uint32_t op, uint32_
 int mn_lower_layer(const struct mn_subgraph *subgraph, uint32_t op, struct mn_layer *ret_layer,
 		   struct mn_err *err);
 
-/* Layers that an operator becomes, at least 1: the inputs of a CONCATENATION. */
+/* Layers that an operator becomes, at least 1. */
 uint32_t mn_lower_parts(const struct mn_subgraph *subgraph, uint32_t op);
 
 /* One int8 operator, ready to run. Pointers are into the model or into `memory`. */

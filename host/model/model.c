@@ -49,6 +49,8 @@ enum {
 	OPTIONS_DIV = 29,
 	OPTIONS_STRIDED_SLICE = 32,
 	OPTIONS_TRANSPOSE_CONV = 49,
+	OPTIONS_PACK = 59,
+	OPTIONS_UNPACK = 64,
 	OPTIONS_RESIZE_NEAREST_NEIGHBOR = 74,
 	OPTIONS_LEAKY_RELU = 75,
 	OPTIONS_IF = 92,
@@ -363,6 +365,12 @@ static void read_options(struct mn_fb *fb, const struct mn_fb_table *table, stru
 	case MN_BUILTIN_CONCATENATION:
 		want = OPTIONS_CONCATENATION;
 		break;
+	case MN_BUILTIN_PACK:
+		want = OPTIONS_PACK;
+		break;
+	case MN_BUILTIN_UNPACK:
+		want = OPTIONS_UNPACK;
+		break;
 	case MN_BUILTIN_ADD:
 		want = OPTIONS_ADD;
 		break;
@@ -460,6 +468,10 @@ static void read_options(struct mn_fb *fb, const struct mn_fb_table *table, stru
 	case OPTIONS_CONCATENATION:
 		r->axis = mn_fb_i32(fb, &t, 0, 0);
 		r->fused = mn_fb_u8(fb, &t, 1, 0);
+		break;
+	case OPTIONS_PACK:
+	case OPTIONS_UNPACK:
+		r->axis = mn_fb_i32(fb, &t, 1, 0);
 		break;
 	case OPTIONS_REDUCER:
 		r->keep_dims = mn_fb_u8(fb, &t, 0, 0) != 0;

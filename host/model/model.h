@@ -96,8 +96,8 @@ struct mn_tensor {
 /*
  * Builtin options, decoded for CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, AVERAGE_POOL_2D,
  * MAX_POOL_2D, MEAN and the other reductions, ADD, SUB, MUL, DIV, SOFTMAX, RESHAPE, CONCATENATION,
- * STRIDED_SLICE, RESIZE_NEAREST_NEIGHBOR, LEAKY_RELU, TRANSPOSE_CONV, IF, WHILE, CALL_ONCE; fields
- * that an operator does not have are 0.
+ * PACK, UNPACK, STRIDED_SLICE, RESIZE_NEAREST_NEIGHBOR, LEAKY_RELU, TRANSPOSE_CONV, IF, WHILE,
+ * CALL_ONCE; fields that an operator does not have are 0.
  */
 struct mn_options {
 	bool padding_same; /* else VALID */
@@ -109,7 +109,7 @@ struct mn_options {
 	uint8_t weights_format;     /* FULLY_CONNECTED; 0: plain */
 	bool keep_dims;             /* reductions; FULLY_CONNECTED: keep_num_dims */
 	float beta;                 /* SOFTMAX */
-	int32_t axis;               /* CONCATENATION */
+	int32_t axis;               /* CONCATENATION, PACK, UNPACK */
 	/* STRIDED_SLICE: bits by dimension. offset: the end counts from the begin. */
 	int32_t begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask;
 	bool offset;

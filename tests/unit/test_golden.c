@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every golden model, every case, every kernel set: each output byte equals TFLM's. Our own sets
- * run all of them; another library may say that it has no kernel for a layer.
+ * run all of them; another library may say that it has no kernel for a layer. Our own sets run them
+ * twice: each tensor with memory of its own, and all where the plan of a program has them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "exec.h"
+#include "graph.h"
 #include "kernel.h"
 #include "lower.h"
 
@@ -53,7 +56,64 @@ struct runner {
 	struct mn_lowered *steps;
 	uint32_t n_steps; /* operators, those with parts more than once */
 	int8_t **tensors; /* by tensor index; NULL: not an activation */
+	struct mn_graph *graph;
+	struct mn_graph_plan *plan; /* NULL: each tensor has its own memory */
+	uint8_t *arena;
 };
+
+static void *in_arena(struct runner *r, uint32_t at, const void *data, size_t size)
+{
+	assert_true(at % MN_ALIGN == 0 && at + size <= r->plan->program.arena_bytes);
+	if (data)
+		memcpy(r->arena + at, data, size);
+	return r->arena + at;
+}
+
+/* Put everything where the plan of the model has it: constants, multipliers and tables too. */
+static void runner_plan(struct runner *r, const char *path, const struct mn_kernel_set *set)
+{
+	struct mn_err err = {0};
+
+	if (mn_graph_from_model(r->model, &r->graph, &err) < 0 ||
+	    mn_graph_plan(r->graph, set, &r->plan, &err) < 0)
+		fail_msg("%s: %s", path, err.msg);
+	assert_int_equal(r->plan->program.n_steps, r->n_steps);
+	/* A board takes it, if it has as much memory. */
+	assert_int_equal(mn_program_check(&r->plan->program, r->plan->program.arena_bytes,
+					  r->plan->weight_bytes, 4 * MN_BIAS_WORDS, NULL, NULL,
+					  NULL, NULL),
+			 0);
+	r->arena = aligned_alloc(MN_ALIGN, r->plan->program.arena_bytes + MN_ALIGN);
+	assert_non_null(r->arena);
+	memset(r->arena, 0xa5, r->plan->program.arena_bytes);
+	for (uint32_t i = 0; i < r->subgraph->n_tensors; i++) {
+		const struct mn_tensor *t = &r->subgraph->tensors[i];
+
+		if (t->data && r->plan->tensor_off[i] == UINT32_MAX)
+			continue;
+		if (!t->data)
+			free(r->tensors[i]);
+		r->tensors[i] = in_arena(r, r->plan->tensor_off[i], t->data, t->bytes);
+	}
+	for (uint32_t i = 0; i < r->n_steps; i++) {
+		const struct mn_step *step = &r->plan->program.steps[i];
+		struct mn_lowered *s = &r->steps[i];
+		const uint32_t n = mn_layer_out_shape(&s->layer).c;
+
+		assert_memory_equal(&step->layer, &s->layer, sizeof(s->layer));
+		s->in_data = s->in2_data = NULL;
+		if (step->layer.op != MN_OP_FULLY_CONNECTED && s->quant.mult) {
+			int32_t *mult = in_arena(r, step->quant_off, NULL, 8 * (size_t)n);
+
+			memcpy(mult, s->quant.mult, 4 * (size_t)n);
+			memcpy(mult + n, s->quant.shift, 4 * (size_t)n);
+			s->quant.mult = mult;
+			s->quant.shift = mult + n;
+		}
+		if (s->quant.table)
+			s->quant.table = in_arena(r, step->quant_off, s->quant.table, 256);
+	}
+}
 
 static void runner_open(struct runner *r, const char *path)
 {
@@ -85,8 +145,11 @@ static void runner_close(struct runner *r)
 {
 	for (uint32_t i = 0; i < r->n_steps; i++)
 		mn_lowered_free(&r->steps[i]);
-	for (uint32_t i = 0; i < r->subgraph->n_tensors; i++)
+	for (uint32_t i = 0; i < r->subgraph->n_tensors && !r->plan; i++)
 		free(r->tensors[i]);
+	mn_graph_plan_free(r->plan);
+	mn_graph_free(r->graph);
+	free(r->arena);
 	free(r->steps);
 	free(r->tensors);
 	mn_model_free(r->model);
@@ -121,6 +184,13 @@ static int run_step(struct runner *r, uint32_t i, const struct mn_kernel_set *se
 	if (!kernel)
 		fail_msg("%s has no kernel for %s", set->id, mn_op_name(s->layer.op));
 	scratch = kernel->scratch_bytes(&s->layer);
+	if (r->plan) {
+		args.scratch = in_arena(r, r->plan->program.steps[i].scratch_off, NULL, scratch);
+		rc = kernel->run(&args);
+		if (rc < 0)
+			fail_msg("%s, %s: %s", name, kernel->name, mn_err_name(rc));
+		return 1;
+	}
 	if (scratch) {
 		args.scratch = aligned_alloc(16, ((size_t)scratch + 15) / 16 * 16);
 		assert_non_null(args.scratch);
@@ -140,15 +210,17 @@ static int run_step(struct runner *r, uint32_t i, const struct mn_kernel_set *se
  * has no kernel for one of its layers.
  */
 static unsigned run_model(const char *name, unsigned n_cases, const struct mn_kernel_set *set,
-			  uint64_t *bytes)
+			  int planned, uint64_t *bytes)
 {
 	char path[PATH_MAX_];
-	struct runner r;
+	struct runner r = {0};
 	uint8_t *cases;
 	size_t size, at = 0;
 
 	snprintf(path, sizeof(path), "%s/%s.tflite", golden_dir(), name);
 	runner_open(&r, path);
+	if (planned)
+		runner_plan(&r, path, set);
 	snprintf(path, sizeof(path), "%s/%s.bin", golden_dir(), name);
 	cases = slurp(path, &size);
 	for (unsigned i = 0; i < n_cases; i++) {
@@ -202,7 +274,9 @@ static void test_all(void **state)
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%511[^,],%*[^,],%u", name, &n_cases) != 2)
 			fail_msg("index.csv: %s", line);
-		n_cases = run_model(name, n_cases, set, &bytes);
+		n_cases = run_model(name, n_cases, set, 0, &bytes);
+		if (is_ours(set))
+			run_model(name, n_cases, set, 1, &bytes);
 		cases += n_cases;
 		models++;
 		lacking += !n_cases;
