@@ -8,6 +8,7 @@
 
 #include "arena.h"
 #include "board_memory.h"
+#include "census.h"
 #include "cmd.h"
 #include "flash.h"
 #include "model.h"
@@ -150,6 +151,30 @@ static const struct mn_arena_buffer *largest_at_peak(const struct mn_arena *a)
 	return largest;
 }
 
+/* The layer with the most constants: what to shrink for flash. */
+struct constants {
+	uint32_t subgraph, op;
+	const char *name;
+	uint64_t bytes;
+};
+
+static struct constants most_constants(const struct answer *a)
+{
+	struct constants most = {0, 0, "", 0};
+
+	for (uint32_t g = 0; g < a->model->n_subgraphs; g++)
+		for (uint32_t i = 0; i < a->model->subgraphs[g].n_operators; i++) {
+			const struct mn_subgraph *s = &a->model->subgraphs[g];
+			struct mn_census c;
+
+			mn_census_of(s, i, &c);
+			if (c.weight_bytes > most.bytes)
+				most = (struct constants){g, i, mn_operator_name(&s->operators[i]),
+							  c.weight_bytes};
+		}
+	return most;
+}
+
 /* JSON */
 
 static json_t *text_json(const char *text)
@@ -232,6 +257,26 @@ static json_t *fit_json(uint64_t need, uint64_t have)
 			 "free_bytes", json_integer((json_int_t)have - (json_int_t)need));
 }
 
+/* Which layer to shrink where the model does not fit; null: it fits. */
+static json_t *shrink_json(const struct answer *a)
+{
+	const struct mn_arena *r = a->arena;
+	const struct mn_arena_buffer *big = largest_at_peak(r);
+	const struct constants most = most_constants(a);
+	json_t *sram = json_null(), *flash = json_null();
+
+	if (a->sram_need > a->board.sram_bytes && big)
+		sram = json_pack("{s:i, s:i, s:o, s:o}", "subgraph",
+				 (int)r->steps[r->peak].subgraph, "index",
+				 (int)r->steps[r->peak].op, "op", text_json(step_name(a, r->peak)),
+				 "largest_buffer_bytes", bytes(big->bytes));
+	if (a->flash_need > a->board.flash_bytes)
+		flash = json_pack("{s:i, s:i, s:o, s:o}", "subgraph", (int)most.subgraph, "index",
+				  (int)most.op, "op", text_json(most.name), "constants_bytes",
+				  bytes(most.bytes));
+	return json_pack("{s:o, s:o}", "sram", sram, "flash", flash);
+}
+
 static int print_json(const struct answer *a, struct mn_err *err)
 {
 	const struct mn_arena *r = a->arena;
@@ -251,6 +296,7 @@ static int print_json(const struct answer *a, struct mn_err *err)
 	json_object_set_new(o, "board", json_string(a->board.board));
 	json_object_set_new(o, "sram", fit_json(a->sram_need, a->board.sram_bytes));
 	json_object_set_new(o, "flash", fit_json(a->flash_need, a->board.flash_bytes));
+	json_object_set_new(o, "shrink", shrink_json(a));
 	json_object_set_new(o, "static_ram_bytes", bytes(a->flash.static_ram_bytes));
 	json_object_set_new(o, "plan_phase_bytes", bytes(r->plan_phase_bytes));
 	json_object_set_new(o, "prepare_phase_bytes", bytes(r->prepare_phase_bytes));
@@ -267,9 +313,11 @@ static int print_json(const struct answer *a, struct mn_err *err)
 	json_object_set_new(o, "layers", layers_json(a));
 	json_object_set_new(o, "buffers", buffers_json(a));
 	json_object_set_new(o, "follows",
-			    json_pack("{s:s, s:s, s:s}", "tflm", r->tflm->tflm_commit, "cmsis_nn",
-				      r->tflm->cmsis_nn_commit, "flash_compiler",
-				      "arm-none-eabi-gcc 12.2"));
+			    json_pack("{s:s, s:s, s:s, s:s, s:s}", "tflm", r->tflm->tflm_commit,
+				      "cmsis_nn", r->tflm->cmsis_nn_commit, "flash_tflm",
+				      MN_FLASH_TFLM_COMMIT, "flash_cmsis_nn",
+				      MN_FLASH_CMSIS_NN_COMMIT, "flash_compiler",
+				      MN_FLASH_COMPILER));
 	return mn_json_print(o, err);
 }
 
@@ -437,6 +485,7 @@ static int print_text(const struct answer *a, struct mn_err *err)
 	const struct mn_arena *r = a->arena;
 	const struct mn_flash *f = &a->flash;
 	const struct mn_arena_buffer *big = largest_at_peak(r);
+	const struct constants most = most_constants(a);
 	char name[96];
 	int rc = print_layers(a, err);
 
@@ -456,8 +505,11 @@ static int print_text(const struct answer *a, struct mn_err *err)
 			printf("    %-24s %8" PRIu64 " in %" PRIu64 "\n",
 			       mn_arena_category_name((enum mn_arena_category_id)k),
 			       r->category[k].used_bytes, r->category[k].n);
-	printf("Flash, %s kernels, %s build, gcc 12.2\n", a->my->int8_kernels ? "int8" : "generic",
-	       a->my->default_build ? "default" : "release");
+	printf("Flash as links of TFLM %.9s with CMSIS-NN %.9s measured it, %s kernels, %s build, "
+	       "%s\n",
+	       MN_FLASH_TFLM_COMMIT, MN_FLASH_CMSIS_NN_COMMIT,
+	       a->my->int8_kernels ? "int8" : "generic",
+	       a->my->default_build ? "default" : "release", MN_FLASH_COMPILER);
 	printf("  weights         %10" PRIu64 "\n  quantisation    %10" PRIu64
 	       "\n  graph           %10" PRIu64 "\n  runtime         %10" PRIu64
 	       "  (modelled, %" PRIu64 " to %" PRIu64 ")\n",
@@ -473,11 +525,14 @@ static int print_text(const struct answer *a, struct mn_err *err)
 	print_verdict(a, "flash", a->flash_need, a->board.flash_bytes);
 	if (a->sram_need > a->board.sram_bytes && big) {
 		buffer_name(a, big, name, sizeof(name));
-		printf("shrink layer %d, %s: its largest buffer is %s, %" PRIu64 " bytes\n",
+		printf("to fit the SRAM, shrink layer %d, %s: its largest buffer is %s, %" PRIu64
+		       " bytes\n",
 		       r->steps[r->peak].op, step_name(a, r->peak), name, big->bytes);
 	}
 	if (a->flash_need > a->board.flash_bytes)
-		printf("shrink the layers with the most constants: see mnchar inspect\n");
+		printf("to fit the flash, shrink layer %u, %s: its constants are the most, %" PRIu64
+		       " bytes\n",
+		       most.op, most.name, most.bytes);
 	for (size_t i = 0; i < r->n_issues; i++)
 		printf("not exact: %s\n", r->issues[i].text);
 	return 0;

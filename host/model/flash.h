@@ -52,6 +52,11 @@ struct mn_flash {
 	unsigned n_missing; /* operators without any figure: the runtime is too low */
 };
 
+/* What was linked to measure it. */
+#define MN_FLASH_TFLM_COMMIT     "90b983c2b3f1480642e040bbd2ddb37b998f3424"
+#define MN_FLASH_CMSIS_NN_COMMIT "4ab83cc3cc98fb85ed6dafb55e8ca02f1628dcae"
+#define MN_FLASH_COMPILER        "arm-none-eabi-gcc 12.2"
+
 /* MN_E_NOMEM. */
 int mn_flash_of(const struct mn_model *model, enum mn_flash_build build, struct mn_flash *ret,
 		struct mn_err *err);
