@@ -20,7 +20,7 @@ static int in(void *arg, uint8_t *buf, size_t size)
 			p->usb.unplugged = 1;
 			return -ENODEV;
 		}
-		if (p->box.n_out < 2048)
+		if (p->box.n_out < 2048 && (!p->limit || p->box.n < p->limit))
 			lpm01a_model_run(&p->box, 512);
 	}
 	if (!p->box.n_out)

@@ -11,6 +11,7 @@ struct lpm01a_usb {
 	struct lpm01a_model box;
 	uint64_t transfers; /* of the running stream */
 	uint64_t unplug_at;
+	uint64_t limit; /* samples; then it stays silent. 0: none */
 };
 
 #define LPM01A_PRODUCT "PowerShield (Virtual ComPort in FS Mode)"

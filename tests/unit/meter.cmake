@@ -15,5 +15,8 @@ foreach(mn_name IN ITEMS ppk2_usb lpm01a_usb js220_usb)
 	mn_test(test_${mn_name} SOURCES unit/test_${mn_name}.c ${mn_usb_fakes}
 		LIBS ${mn_umockdev} mn_meter PkgConfig::UMOCKDEV PkgConfig::CMOCKA m LABELS unit)
 endforeach()
+mn_test(test_meter_vboard SOURCES unit/test_meter_vboard.c unit/vboard_client.c ${mn_usb_fakes}
+	LIBS ${mn_umockdev} mn_meter mn_probes PkgConfig::UMOCKDEV PkgConfig::CMOCKA m ARGS ${mn_image_args} LABELS unit)
+add_dependencies(test_meter_vboard mnchar-vboard)
 mn_test(test_recording SOURCES unit/test_recording.c LIBS mn_meter PkgConfig::SQLITE PkgConfig::CMOCKA m LABELS unit)
 add_dependencies(test_recording mnchar)
