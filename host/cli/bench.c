@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "campaign.h"
+#include "cmd_energy.h"
 #include "cmd.h"
 #include "graph.h"
 #include "outcome.h"
@@ -41,6 +42,7 @@ struct options {
 	struct mn_campaign_run run;
 	uint32_t baud;
 	int quiet;
+	struct mn_cmd_energy energy;
 	enum mn_bench_format format;
 };
 
@@ -88,6 +90,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = my ? &my->db : NULL;
+		state->child_inputs[1] = my ? &my->energy : NULL;
 		return 0;
 	case 'b':
 	case KEY_LINK:
@@ -141,7 +144,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&mn_argp_db, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+	{&mn_argp_db, 0, NULL, 0},
+	{&mn_argp_energy, 0, "Energy:", 0},
+	{0},
+};
 
 const struct argp mn_argp_bench = {
 	.options = options,
@@ -323,11 +330,14 @@ int mn_cmd_bench(int argc, char **argv)
 	for (size_t i = 0; i < my.n_boards && !ret; i++)
 		ret = mn_target_resolve(my.boards[i], &targets[i], &err);
 	if (!ret)
+		ret = mn_cmd_energy_check(&my.energy, my.n_boards, &err);
+	if (!ret)
 		ret = mn_path(MN_DIR_SCHEMA, NULL, schema, sizeof(schema), &err);
 	if (!ret)
 		ret = mn_store_open(my.db, MN_STORE_CREATE, schema, &store, &err);
 	config.store = store;
 	config.models = jobs;
+	config.energy = mn_cmd_energy_config(&my.energy);
 	config.n_models = my.n_files;
 	config.run = my.run;
 	config.kernels = my.kernels;

@@ -8,6 +8,7 @@
 
 #include "campaign.h"
 #include "cmd.h"
+#include "cmd_energy.h"
 #include "known.h"
 #include "outcome.h"
 #include "paths.h"
@@ -27,6 +28,7 @@ struct options {
 	size_t limit;
 	uint32_t baud;
 	int quiet;
+	struct mn_cmd_energy energy;
 };
 
 enum { KEY_KERNELS = 256, KEY_LIMIT, KEY_BAUD, KEY_LINK };
@@ -72,6 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = my ? &my->db : NULL;
+		state->child_inputs[1] = my ? &my->energy : NULL;
 		return 0;
 	case 'b':
 	case KEY_LINK:
@@ -97,7 +100,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&mn_argp_db, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+	{&mn_argp_db, 0, NULL, 0},
+	{&mn_argp_energy, 0, "Energy:", 0},
+	{0},
+};
 
 const struct argp mn_argp_collect = {
 	.options = options,
@@ -175,6 +182,8 @@ int mn_cmd_collect(int argc, char **argv)
 	for (; !ret && n < my.n_boards; n++)
 		ret = mn_target_resolve(my.boards[n], &targets[n], &err);
 	if (!ret)
+		ret = mn_cmd_energy_check(&my.energy, n, &err);
+	if (!ret)
 		ret = mn_path(MN_DIR_SCHEMA, NULL, schema, sizeof(schema), &err);
 	if (!ret)
 		ret = mn_store_open(my.db, MN_STORE_CREATE, schema, &store, &err);
@@ -185,6 +194,7 @@ int mn_cmd_collect(int argc, char **argv)
 	}
 	config.store = store;
 	config.sweep = sweep;
+	config.energy = mn_cmd_energy_config(&my.energy);
 	config.kernels = my.kernels;
 	config.limit = my.limit;
 	config.baud = my.baud;

@@ -2,12 +2,14 @@
 #include "campaign.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
+#include "energy.h"
 #include "kernels/cmsis_nn.h"
 #include "progress.h"
 #include "rig.h"
@@ -15,6 +17,10 @@
 #define PROGRESS_US 500000
 
 #define SETS_MAX 16
+/* Steps of a program whose energy is kept apart: more than any board takes in one batch. */
+#define STEPS_MAX 160
+/* Of a probe whose window cannot be believed. */
+#define ENERGY_RETRIES 2
 
 /* The kernel sets of a board, in its order. */
 struct sets {
@@ -38,6 +44,15 @@ struct board {
 	struct mn_task *tasks;
 	size_t n_tasks, room;
 	size_t known, measured, failed, again, refused;
+
+	struct mn_energy *energy; /* NULL: none, or no longer */
+	int64_t meter_id;
+	const struct mn_task *armed; /* whose windows these are */
+	struct mn_stored_window windows[MN_ENERGY_REPEAT_MAX];
+	uint32_t n_windows;
+	struct mn_stored_step_energy steps[STEPS_MAX];
+	uint32_t n_steps;
+	int steps_lost;
 };
 
 struct campaign {
@@ -113,8 +128,11 @@ static int add_task(struct board *board, const struct mn_probe *row, struct mn_t
 	if (!ret)
 		ret = mn_store_put_probe(board->campaign->store, row, &task->probe_id, err);
 	if (!ret)
-		ret = mn_store_probe_done(board->campaign->store, board->rig_id, task->probe_id,
-					  err);
+		ret = board->energy && !task->cold
+			      ? mn_store_probe_has_energy(board->campaign->store, board->rig_id,
+							  task->probe_id, err)
+			      : mn_store_probe_done(board->campaign->store, board->rig_id,
+						    task->probe_id, err);
 	if (ret < 0)
 		return ret;
 	if (ret) {
@@ -122,6 +140,13 @@ static int add_task(struct board *board, const struct mn_probe *row, struct mn_t
 		return 0;
 	}
 	task->cycles = mn_task_cycles(task);
+	if (board->energy && !task->cold) {
+		const struct mn_energy_config *e = board->campaign->config->energy;
+
+		task->cycles += (double)e->window_us * 216;
+		if (task->reps && task->cycles / task->reps * e->reps > task->cycles)
+			task->cycles = task->cycles / task->reps * e->reps;
+	}
 	board->tasks[board->n_tasks++] = *task;
 	return 0;
 }
@@ -392,6 +417,17 @@ static int begin(struct board *board, const struct mn_msg_hello *hello, double h
 	session.rig_id = board->rig_id;
 	if (!ret)
 		ret = mn_store_begin_session(store, &session, &board->session_id, err);
+	if (!ret && board->energy) {
+		const struct mn_meter *m = mn_energy_meter(board->energy);
+		const struct mn_stored_meter row = {.driver = m->ops->name,
+						    .model = m->info.model,
+						    .serial = m->info.serial,
+						    .firmware = m->info.firmware,
+						    .calibration = m->info.calibration,
+						    .is_virtual = m->caps.is_virtual};
+
+		ret = mn_store_put_meter(store, &row, &board->meter_id, err);
+	}
 	if (ret)
 		goto fail;
 	for (uint32_t i = 0; sweep && i < sweep->n_probes && !ret; i++)
@@ -417,6 +453,21 @@ fail:
 	return store_failed(board, ret, err);
 }
 
+/* The monitor does not go on: with leave of the user without it, else the board is given up. */
+static int lose_energy(struct mn_runner *runner, struct board *board, int code,
+		       const struct mn_err *why, struct mn_err *err)
+{
+	char text[640];
+
+	if (!board->campaign->config->energy->optional)
+		return mn_err_set(err, code, "%s (--allow-no-energy goes on without)", why->msg);
+	snprintf(text, sizeof(text), "no energy from here on: %s", why->msg);
+	mn_progress_note(&board->campaign->progress, mn_runner_name(runner), text);
+	mn_energy_close(board->energy);
+	board->energy = NULL;
+	return 0;
+}
+
 static int on_hello(struct mn_runner *runner, const struct mn_msg_hello *hello, double host_hz,
 		    int first, void *arg, struct mn_err *err)
 {
@@ -431,6 +482,14 @@ static int on_hello(struct mn_runner *runner, const struct mn_msg_hello *hello, 
 					  "another board answers on this link now");
 		return 0;
 	}
+	if (board->energy) {
+		struct mn_err why;
+
+		ret = mn_energy_check_board(board->energy, hello, &why);
+		ret = ret ? lose_energy(runner, board, ret, &why, err) : 0;
+		if (ret)
+			return ret;
+	}
 	board->uid[0] = hello->uid0;
 	board->uid[1] = hello->uid1;
 	board->uid[2] = hello->uid2;
@@ -442,6 +501,171 @@ static int on_hello(struct mn_runner *runner, const struct mn_msg_hello *hello, 
 	return 0;
 }
 
+/* Latency of one run as the reader of the store derives it, s. */
+static double latency_s(const struct board *board, const struct mn_msg_result *result)
+{
+	const struct mn_msg_hello *h = &board->hello;
+	double hz = h->clock_measured_hz ? h->clock_measured_hz : h->clock_set_hz;
+
+	return ((double)(result->n2_cycles - result->n_cycles) / result->reps -
+		result->overhead_cycles) /
+	       hz;
+}
+
+static int by_power(const void *a, const void *b)
+{
+	const double *p = a, *q = b;
+
+	return *p < *q ? -1 : *p > *q;
+}
+
+/* Mean power of the median window, W. */
+static double median_W(const struct mn_stored_window *w, uint32_t n)
+{
+	double power[MN_ENERGY_REPEAT_MAX];
+
+	for (uint32_t i = 0; i < n; i++)
+		power[i] = (double)w[i].gross_nJ / (double)w[i].covered_ns;
+	qsort(power, n, sizeof(power[0]), by_power);
+	return n % 2 ? power[n / 2] : (power[n / 2 - 1] + power[n / 2]) / 2;
+}
+
+/* A window that cannot be believed is a failure, and the probe runs again: MN_E_AGAIN; 0: it has
+ * had its tries. */
+static int bad_window(struct mn_runner *runner, struct board *board, struct mn_task *task, int code,
+		      const char *why, struct mn_err *err)
+{
+	char layer[MN_LAYER_TEXT_MAX] = "", reason[640], text[1024];
+	int ret;
+
+	snprintf(reason, sizeof(reason), "energy: %s", why);
+	ret = mn_store_put_failure(board->campaign->store, board->session_id, task->probe_id, code,
+				   reason, 1, err);
+	if (ret)
+		return store_failed(board, ret, err);
+	if (++task->windows <= ENERGY_RETRIES)
+		return MN_E_AGAIN;
+	board->failed++;
+	board->again++;
+	(void)mn_layer_format(&task->layer, layer, sizeof(layer));
+	snprintf(text, sizeof(text), "failed: %s (%s): tried %d times: %s", layer, task->set->id,
+		 ENERGY_RETRIES + 1, reason);
+	mn_progress_note(&board->campaign->progress, mn_runner_name(runner), text);
+	return 0;
+}
+
+static void store_window(struct board *board, const struct mn_window *w,
+			 const struct mn_msg_result *result, struct mn_stored_window *ret)
+{
+	double net = mn_window_net_J(w);
+
+	*ret = (struct mn_stored_window){
+		.meter_id = board->meter_id,
+		.source = board->campaign->config->energy->source,
+		.reps = result->energy_reps,
+		.board_cycles = (int64_t)result->energy_cycles,
+		.board_us = result->energy_micros,
+		.duration_ns = llround(w->gross.duration_s * 1e9),
+		.covered_ns = llround(w->gross.covered_s * 1e9),
+		.gross_nJ = llround(w->gross.energy_J * 1e9),
+		.idle_nJ = llround(w->idle.energy_J * 1e9),
+		.idle_ns = llround(w->idle.covered_s * 1e9),
+		.net_nJ = isnan(net) ? 0 : llround(net * 1e9),
+		.mean_nA = llround(w->gross.charge_C / w->gross.covered_s * 1e9),
+		.voltage_uV = llround(w->gross.energy_J / w->gross.charge_C * 1e6),
+		.expected = (int64_t)w->expected,
+		.received = (int64_t)w->gross.received,
+		.dropped = (int64_t)w->dropped,
+		.saturated = (int64_t)w->saturated,
+		.held = (int64_t)w->held,
+		.range_changes = (int64_t)w->range_changes,
+	};
+	if (w->trace) {
+		void *bytes;
+
+		if (!mn_energy_pack_trace(w, &bytes, &ret->trace_bytes)) {
+			ret->trace = bytes;
+			ret->trace_samples = (int64_t)w->trace_n;
+		}
+	}
+}
+
+static void clear_windows(struct board *board)
+{
+	for (uint32_t i = 0; i < board->n_windows; i++)
+		free((void *)(uintptr_t)board->windows[i].trace);
+	board->n_windows = board->n_steps = 0;
+	board->steps_lost = 0;
+}
+
+/* Of a program: what each step drew, if all toggles were seen. */
+static void add_steps(struct board *board, const struct mn_window *w,
+		      const struct mn_msg_result *result)
+{
+	if (!w->n_segments)
+		return;
+	if (w->n_segments > STEPS_MAX ||
+	    w->n_toggles + 1 != (uint64_t)result->energy_reps * w->n_segments) {
+		board->steps_lost = 1;
+		return;
+	}
+	if (!board->n_steps)
+		memset(board->steps, 0, sizeof(board->steps));
+	board->n_steps = w->n_segments;
+	for (uint32_t i = 0; i < w->n_segments; i++) {
+		board->steps[i].reps += (int64_t)w->segments[i].n;
+		board->steps[i].duration_ns += llround(w->segments[i].sum.duration_s * 1e9);
+		board->steps[i].gross_nJ += llround(w->segments[i].sum.energy_J * 1e9);
+	}
+}
+
+/*
+ * The energy window of a result into the board's list. 1: row has its energy now (or there is none
+ * to have); 0: the task is over without a row; MN_E_AGAIN: once more; else given up.
+ */
+static int take_energy(struct mn_runner *runner, struct board *board, struct mn_task *task,
+		       const struct mn_msg_result *result, struct mn_measurement *row,
+		       struct mn_err *err)
+{
+	uint32_t repeat = board->campaign->config->energy->repeat;
+	struct mn_window w;
+	struct mn_err why;
+	double watts;
+	int ret = mn_energy_take(board->energy, &board->hello, result, &w, &why);
+
+	if (ret == MN_E_AGAIN || ret == MN_E_CLOCK)
+		return bad_window(runner, board, task, ret == MN_E_AGAIN ? MN_E_IO : ret, why.msg,
+				  err);
+	if (ret) {
+		clear_windows(board);
+		ret = lose_energy(runner, board, ret, &why, err);
+		return ret ? ret : 1;
+	}
+	store_window(board, &w, result, &board->windows[board->n_windows++]);
+	add_steps(board, &w, result);
+	mn_window_clear(&w);
+	if (board->n_windows < repeat)
+		return MN_E_AGAIN;
+	watts = median_W(board->windows, board->n_windows);
+	if (watts > 0) {
+		row->power_uW = llround(watts * 1e6);
+		row->energy_nJ = llround(watts * latency_s(board, result) * 1e9);
+		if (row->energy_nJ <= 0)
+			row->energy_nJ = -1; /* an empty layer: nothing but overhead */
+	}
+	row->windows = board->windows;
+	row->n_windows = board->n_windows;
+	if (board->steps_lost)
+		row->note =
+			"energy by step: not all toggles of the layer line were seen, a step is "
+			"shorter than a sample";
+	else if (board->n_steps) {
+		row->step_energy = board->steps;
+		row->n_step_energy = board->n_steps;
+	}
+	return 1;
+}
+
 static int on_result(struct mn_runner *runner, struct mn_task *task,
 		     const struct mn_msg_result *result, void *arg, struct mn_err *err)
 {
@@ -451,7 +675,6 @@ static int on_result(struct mn_runner *runner, struct mn_task *task,
 	int64_t id;
 	int ret;
 
-	(void)runner;
 	for (uint32_t i = 0; i < result->rep_cycles_len / 4u; i++)
 		reps[i] = mn_get_le32(result->rep_cycles + 4 * i);
 	mn_measurement_init(&row);
@@ -469,7 +692,13 @@ static int on_result(struct mn_runner *runner, struct mn_task *task,
 		steps[i] = mn_get_le32(result->step_cycles + 4 * i);
 	row.step_cycles = steps;
 	row.n_steps = result->step_cycles_len / 4u;
+	if (board->energy && result->energy_reps) {
+		ret = take_energy(runner, board, task, result, &row, err);
+		if (ret != 1)
+			return ret;
+	}
 	ret = mn_store_put_measurement(board->campaign->store, &row, &id, err);
+	clear_windows(board);
 	if (ret)
 		return store_failed(board, ret, err);
 	board->measured++;
@@ -511,7 +740,64 @@ static void on_note(struct mn_runner *runner, const char *text, void *arg)
 	mn_progress_note(&board->campaign->progress, mn_runner_name(runner), text);
 }
 
-static const struct mn_runner_calls calls = {on_hello, on_result, on_failure, on_note};
+static const char *on_link(struct mn_runner *runner, const char *link, void *arg,
+			   struct mn_err *err)
+{
+	struct board *board = arg;
+	struct mn_err why;
+	const char *other;
+
+	if (!board->energy)
+		return link;
+	other = mn_energy_link(board->energy, link, &why);
+	if (other)
+		return other;
+	return lose_energy(runner, board, why.code, &why, err) ? NULL : link;
+}
+
+static int on_linked(struct mn_runner *runner, int opened, void *arg, struct mn_err *err)
+{
+	struct board *board = arg;
+	struct mn_err why;
+	int ret = board->energy ? mn_energy_linked(board->energy, opened, &why) : 0;
+
+	return ret ? lose_energy(runner, board, ret, &why, err) : 0;
+}
+
+static int on_energy(struct mn_runner *runner, struct mn_task *task,
+		     struct mn_client_energy *ret_energy, void *arg, struct mn_err *err)
+{
+	struct board *board = arg;
+
+	(void)runner;
+	(void)err;
+	if (!board->energy || !task || task->cold)
+		return 0;
+	if (board->armed != task) {
+		clear_windows(board);
+		board->armed = task;
+	}
+	mn_energy_arm(board->energy, task->program.n_steps);
+	mn_energy_ask(board->energy, ret_energy);
+	return 0;
+}
+
+static const struct mn_runner_calls calls = {
+	.hello = on_hello,
+	.result = on_result,
+	.failure = on_failure,
+	.note = on_note,
+};
+
+static const struct mn_runner_calls calls_with_energy = {
+	.hello = on_hello,
+	.link = on_link,
+	.linked = on_linked,
+	.energy = on_energy,
+	.result = on_result,
+	.failure = on_failure,
+	.note = on_note,
+};
 
 static void on_progress(struct mn_runner *const *runners, size_t n, int64_t now_us, void *arg)
 {
@@ -598,12 +884,24 @@ int mn_campaign_run(const struct mn_campaign_config *config, const struct mn_tar
 			.wait_for_virtual = targets[i].virt,
 			.baud = config->baud,
 			.batch_first = random_batch(),
-			.calls = &calls,
+			.calls = config->energy ? &calls_with_energy : &calls,
 			.arg = &c.boards[i],
 		};
 
 		c.boards[i].campaign = &c;
 		c.boards[i].target = &targets[i];
+		if (config->energy) {
+			struct mn_err why;
+
+			code = mn_energy_open(config->energy, &c.boards[i].energy, &why);
+			if (code && !config->energy->optional) {
+				mn_err_set(err, code, "%s (--allow-no-energy goes on without)",
+					   why.msg);
+				goto out;
+			}
+			if (code)
+				mn_progress_note(&c.progress, targets[i].name, why.msg);
+		}
 		if (mn_runner_new(&runner, &c.runners[i]))
 			goto nomem;
 	}
@@ -625,6 +923,10 @@ out:
 		mn_runner_free(c.runners[i]);
 	for (size_t i = 0; i < n_targets && c.boards; i++)
 		free(c.boards[i].tasks);
+	for (size_t i = 0; i < n_targets && c.boards; i++) {
+		clear_windows(&c.boards[i]);
+		mn_energy_close(c.boards[i].energy);
+	}
 	free(c.runners);
 	free(c.boards);
 	return code;

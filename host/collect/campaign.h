@@ -9,6 +9,7 @@
 #ifndef MN_CAMPAIGN_H
 #define MN_CAMPAIGN_H
 
+#include "energy.h"
 #include "kernels/kernel.h"
 #include "loop.h"
 #include "program.h"
@@ -50,6 +51,8 @@ struct mn_campaign_config {
 	/* "dsp", "ref", an id, or "all": run every layer with these instead of what the sweep says;
 	 * NULL: as it says */
 	const char *kernels;
+	/* NULL: latency only. A real monitor watches one board: one target then. */
+	const struct mn_energy_config *energy;
 	size_t limit;  /* measure at most so many probes on each board; 0: all */
 	uint32_t baud; /* to raise serial links to; 0: stay */
 	/* n_targets names as the boards' rows have them ("virtual-f446re"), written when a board

@@ -81,7 +81,7 @@ int mn_runner_new(const struct mn_runner_config *config, struct mn_runner **ret_
 	r->config = *config;
 	r->name = copy(config->name);
 	r->link_spec = copy(config->link);
-	r->batch_max = BATCH_PROBES;
+	r->batch_max = config->calls->energy ? 1 : BATCH_PROBES;
 	if (!r->name || !r->link_spec) {
 		mn_runner_free(r);
 		return MN_E_NOMEM;
@@ -220,10 +220,29 @@ static void open_board(struct mn_runner *r, int64_t now)
 		.recoveries = 2,
 		.batch_first = r->config.batch_first,
 	};
+	const char *spec = r->link_spec;
+	int failed;
 
 	/* A link that is there but not to be opened will not be better in a moment, one that went
 	 * may come back. */
-	if (mn_link_open(r->link_spec, &r->link, &r->err)) {
+	if (r->config.calls->link) {
+		spec = r->config.calls->link(r, spec, r->config.arg, &r->err);
+		if (!spec) {
+			give_up(r);
+			return;
+		}
+	}
+	failed = mn_link_open(spec, &r->link, &r->err);
+	if (r->config.calls->linked) {
+		struct mn_err err;
+
+		if (r->config.calls->linked(r, !failed, r->config.arg, &err)) {
+			r->err = err;
+			give_up(r);
+			return;
+		}
+	}
+	if (failed) {
 		lose(r, now, 0);
 		return;
 	}
@@ -327,6 +346,15 @@ static void next_batch(struct mn_runner *r, int64_t now)
 			   "a single probe does not fit into the board's batch memory");
 		give_up(r);
 		return;
+	}
+	if (r->config.calls->energy) {
+		struct mn_client_energy energy = {0};
+
+		if (r->config.calls->energy(r, in_flight(r), &energy, r->config.arg, &r->err)) {
+			give_up(r);
+			return;
+		}
+		mn_client_set_energy(r->client, &energy);
 	}
 	r->last_us = now;
 	ret = mn_client_submit(r->client, r->batch, bytes, probes, r->batch_n, now);
@@ -441,8 +469,12 @@ static void on_result(struct mn_runner *r, const struct mn_client_event *ev, int
 	} else if (mn_task_check(task, hello, &ev->result, &err)) {
 		ret = task_failed(r, task, err.code, err.msg, 0);
 	} else {
-		task_done(r, task);
 		ret = r->config.calls->result(r, task, &ev->result, r->config.arg, &r->err);
+		/* The next batch then begins with it again. */
+		if (ret == MN_E_AGAIN)
+			ret = 0;
+		else
+			task_done(r, task);
 	}
 	if (ret)
 		give_up(r);

@@ -24,7 +24,17 @@ struct mn_runner_calls {
 	 * computer, 0 when that was not measured. */
 	int (*hello)(struct mn_runner *runner, const struct mn_msg_hello *hello, double host_hz,
 		     int first, void *arg, struct mn_err *err);
-	/* A measurement: status 0, checked by mn_task_check(). */
+	/* With a power monitor, else NULL: the link to open instead of the configured one (NULL:
+	 * *err says why none), and that it was tried. */
+	const char *(*link)(struct mn_runner *runner, const char *link, void *arg,
+			    struct mn_err *err);
+	int (*linked)(struct mn_runner *runner, int opened, void *arg, struct mn_err *err);
+	/* With a power monitor, else NULL: this task is submitted next, alone. The energy window to
+	 * ask for. */
+	int (*energy)(struct mn_runner *runner, struct mn_task *task,
+		      struct mn_client_energy *ret_energy, void *arg, struct mn_err *err);
+	/* A measurement: status 0, checked by mn_task_check(). MN_E_AGAIN: run the task once more.
+	 */
 	int (*result)(struct mn_runner *runner, struct mn_task *task,
 		      const struct mn_msg_result *result, void *arg, struct mn_err *err);
 	/* retry: 1 if a later run should try again. */

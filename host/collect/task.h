@@ -26,6 +26,7 @@ struct mn_task {
 
 	uint8_t done;    /* has a measurement or a failure */
 	uint8_t strikes; /* times the board was lost while it ran */
+	uint8_t windows; /* energy windows of it that were not believed */
 	double cycles;   /* rough estimate of all its repetitions */
 };
 

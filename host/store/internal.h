@@ -76,6 +76,28 @@
 		      " WHERE probe_id = ?2 AND session_id IN same)"                               \
 		      " OR EXISTS (SELECT 1 FROM failure"                                          \
 		      " WHERE probe_id = ?2 AND retry = 0 AND session_id IN same)")                \
+	X(PROBE_ENERGY, "WITH same AS (SELECT s.id FROM rig a JOIN rig b"                          \
+			" ON b.kind = a.kind AND b.board = a.board AND b.image = a.image"          \
+			" AND b.model = a.model AND b.clock_set_hz IS a.clock_set_hz"              \
+			" AND b.wait_states IS a.wait_states AND b.caches = a.caches"              \
+			" JOIN session s ON s.rig_id = b.id WHERE a.id = ?1)"                      \
+			" SELECT EXISTS (SELECT 1 FROM measurement m"                              \
+			" JOIN energy_window w ON w.measurement_id = m.id"                         \
+			" WHERE m.probe_id = ?2 AND m.session_id IN same)"                         \
+			" OR EXISTS (SELECT 1 FROM failure"                                        \
+			" WHERE probe_id = ?2 AND retry = 0 AND session_id IN same)")              \
+	X(METER_FIND, "SELECT id FROM meter WHERE driver = ?1 AND model = ?2 AND serial = ?3"      \
+		      " AND firmware = ?4 AND calibration = ?5")                                   \
+	X(METER_ADD, "INSERT INTO meter (driver, model, serial, firmware, calibration,"            \
+		     " is_virtual) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                               \
+	X(WINDOW_ADD, "INSERT INTO energy_window (measurement_id, position, meter_id, source,"     \
+		      " reps, board_cycles, board_us, duration_ns, covered_ns, gross_nJ,"          \
+		      " net_nJ, idle_nJ, idle_ns, mean_nA, voltage_uV, expected, received,"        \
+		      " dropped, saturated, held, range_changes, trace_samples, trace)"            \
+		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"      \
+		      " ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)")                             \
+	X(STEP_ENERGY_ADD, "INSERT INTO energy_step (measurement_id, position, reps,"              \
+			   " duration_ns, gross_nJ) VALUES (?1, ?2, ?3, ?4, ?5)")                  \
 	X(FIT_DROP, "DELETE FROM fit WHERE kind = ?1 AND board = ?2 AND kernels = ?3 AND op = ?4"  \
 		    " AND backbone = ?5 AND model = ?6 AND target = ?7 AND cold = ?8")             \
 	X(FIT_ADD, "INSERT INTO fit (kind, board, kernels, op, backbone, model, target, cold,"     \
@@ -162,5 +184,12 @@ int mn_schema_newest(const char *schema_dir, struct mn_err *err);
 /* Run the steps from + 1 .. to of the folder inside the transaction that is open. */
 int mn_schema_step(struct mn_store *store, const char *schema_dir, int from, int to,
 		   struct mn_err *err);
+
+/* What a measurement has of energy; inside its transaction. */
+int mn_store_add_energy(struct mn_store *store, const struct mn_measurement *row, int64_t id,
+			struct mn_err *err);
+/* Row id that `find` gives; if there is none, the one that `add` (same parameters) makes. */
+int mn_store_find_or_add(struct mn_store *store, sqlite3_stmt *find, sqlite3_stmt *add,
+			 const char *what, int64_t *ret_id, struct mn_err *err);
 
 #endif

@@ -138,6 +138,31 @@ int mn_store_put_program(struct mn_store *store, const struct mn_stored_program 
 int mn_store_put_probe(struct mn_store *store, const struct mn_probe *probe, int64_t *ret_id,
 		       struct mn_err *err);
 
+/* A power monitor. Insert or find. */
+struct mn_stored_meter {
+	const char *driver, *model, *serial, *firmware, *calibration;
+	int is_virtual;
+};
+int mn_store_put_meter(struct mn_store *store, const struct mn_stored_meter *meter, int64_t *ret_id,
+		       struct mn_err *err);
+
+/* An energy window: a row of energy_window (data/schema/005-energy.sql has units and meanings). */
+struct mn_stored_window {
+	int64_t meter_id;
+	int source;
+	int64_t reps, board_cycles, board_us, duration_ns, covered_ns, gross_nJ;
+	int64_t idle_nJ, idle_ns, net_nJ; /* idle_ns 0: no idle was seen */
+	int64_t mean_nA, voltage_uV, expected, received, dropped, saturated, held, range_changes;
+	const void *trace; /* NULL: not kept */
+	size_t trace_bytes;
+	int64_t trace_samples;
+};
+
+/* Of a program's step, over all windows of its measurement. */
+struct mn_stored_step_energy {
+	int64_t reps, duration_ns, gross_nJ;
+};
+
 /*
  * One finished measurement with its raw repetitions. -1 where there is no such figure
  * (mn_measurement_init() sets that). Cycles of one run are (n2_cycles - n_cycles) / reps: fixed
@@ -162,6 +187,10 @@ struct mn_measurement {
 	const char *import_hash;    /* imported rows: hash of the row's content; else "" */
 	const uint32_t *rep_cycles; /* n_reps values in order of running, may be NULL */
 	uint32_t n_reps;
+	const struct mn_stored_window *windows; /* n_windows, may be NULL */
+	uint32_t n_windows;
+	const struct mn_stored_step_energy *step_energy; /* n_step_energy, may be NULL */
+	uint32_t n_step_energy;
 	const uint32_t *step_cycles; /* programs: n_steps values, one pass; may be NULL */
 	uint32_t n_steps;
 };
@@ -192,6 +221,9 @@ int mn_store_has_import(struct mn_store *store, const char *import_hash, struct 
  */
 int mn_store_probe_done(struct mn_store *store, int64_t rig_id, int64_t probe_id,
 			struct mn_err *err);
+/* The same, but a measurement only counts if it has an energy window. */
+int mn_store_probe_has_energy(struct mn_store *store, int64_t rig_id, int64_t probe_id,
+			      struct mn_err *err);
 
 /*
  * Group many puts (import) into one transaction: begin, puts, then commit or rollback. After a put

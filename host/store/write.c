@@ -8,8 +8,8 @@
 
 /* Row id that `find` gives; if there is none, the one that `add` (same parameters) makes. Inside
  * mn_store_put_begin() .. _end(). */
-static int find_or_add(struct mn_store *store, sqlite3_stmt *find, sqlite3_stmt *add,
-		       const char *what, int64_t *ret_id, struct mn_err *err)
+int mn_store_find_or_add(struct mn_store *store, sqlite3_stmt *find, sqlite3_stmt *add,
+			 const char *what, int64_t *ret_id, struct mn_err *err)
 {
 	int rc = mn_store_one(store, find, what, ret_id, err);
 
@@ -54,7 +54,7 @@ int mn_store_put_rig(struct mn_store *store, const struct mn_rig *rig, int64_t *
 	    (rc = mn_store_stmt(store, MN_STMT_RIG_ADD, &add, err)) == 0) {
 		bind_rig(find, rig);
 		bind_rig(add, rig);
-		rc = find_or_add(store, find, add, "store a rig", &id, err);
+		rc = mn_store_find_or_add(store, find, add, "store a rig", &id, err);
 	}
 	rc = mn_store_put_end(store, rc, err);
 	if (rc == 0)
@@ -276,7 +276,7 @@ int mn_store_put_probe(struct mn_store *store, const struct mn_probe *probe, int
 	    (rc = mn_store_stmt(store, MN_STMT_PROBE_ADD, &add, err)) == 0) {
 		bind_probe(find, probe, layer_id);
 		bind_probe(add, probe, layer_id);
-		rc = find_or_add(store, find, add, "store a probe", &id, err);
+		rc = mn_store_find_or_add(store, find, add, "store a probe", &id, err);
 	}
 	rc = mn_store_put_end(store, rc, err);
 	if (rc == 0)
@@ -386,7 +386,7 @@ static int add_measurement(struct mn_store *store, const struct mn_measurement *
 	if (rc == 0)
 		rc = add_cycles(store, MN_STMT_STEP_CYCLES_ADD, id, row->step_cycles, row->n_steps,
 				err);
-	return rc;
+	return rc ? rc : mn_store_add_energy(store, row, id, err);
 }
 
 int mn_store_put_measurement(struct mn_store *store, const struct mn_measurement *row,
