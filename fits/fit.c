@@ -29,7 +29,7 @@ struct result {
 	const int64_t *ids;
 	uint32_t n_ids;
 	char validation[48];
-	char detail[1024];
+	char detail[2048];
 };
 
 struct campaign {
@@ -150,7 +150,7 @@ static int select_rows(struct campaign *c, int cold, int backbone, enum mn_targe
 		else if (value == MN_GROUP_BAD)
 			continue;
 		else if (target != MN_TARGET_POWER && g->op == MN_MODELS_WHOLE &&
-			 !(g->items->feature[MN_FEATURE_OPS][g->item[i]] > 0))
+			 !(mn_items_feature(g->items, MN_FEATURE_OPS, g->item[i]) > 0))
 			s->n_no_ops++;
 		else
 			s->rows[s->n++] = (uint32_t)i;
@@ -235,6 +235,11 @@ static void explain_terms(struct result *r, const struct mn_group *group,
 
 		if (t->state == MN_REGRESS_ZERO)
 			say(r, "%s%s is 0 in every row and was dropped", s->path, name);
+		if (t->state == MN_REGRESS_DROPPED)
+			say(r,
+			    "%s%s cannot be told from the other terms in these rows and was "
+			    "dropped",
+			    s->path, name);
 		if (t->state == MN_REGRESS_HELD && t->unconstrained > 0)
 			say(r, "%s%s came out as 0 with the others held", s->path, name);
 		if (t->state == MN_REGRESS_HELD && t->unconstrained < 0)
@@ -268,13 +273,12 @@ static void explain_rows(struct result *r, const struct selection *s)
 
 static void fill_range(struct result *r, const struct mn_group *g, const struct selection *s)
 {
-	const double *size =
-		g->items->feature[g->op == MN_MODELS_WHOLE ? MN_FEATURE_OPS
-							   : mn_feature_size((enum mn_op)g->op)];
+	enum mn_feature size =
+		g->op == MN_MODELS_WHOLE ? MN_FEATURE_OPS : mn_feature_size((enum mn_op)g->op);
 
 	r->fit.range_min = r->fit.range_max = NAN;
 	for (size_t i = 0; i < s->n; i++) {
-		double x = size[g->item[s->rows[i]]];
+		double x = mn_items_feature(g->items, size, g->item[s->rows[i]]);
 
 		if (x < 0) /* a model whose op count is not known */
 			continue;
@@ -523,16 +527,17 @@ static int fit_path(struct campaign *c, struct result *r, const struct mn_model 
 			.item = g->item,
 			.weighting = m->weighting,
 			.robust = m->robust,
+			.drop = m->drop,
 			.fold = s.fold,
 			.n_folds = s.n_folds,
 			.n_distinct = s.n_distinct,
 			.predicted = pool->predicted + pool->n,
 		};
 
-		for (uint32_t j = 0; j < p->n_terms; j++)
-			data.x[j] = p->terms[j] == MN_FEATURE_CONST
-					    ? NULL
-					    : g->items->feature[p->terms[j]];
+		for (uint32_t j = 0; j < p->n_terms; j++) {
+			data.x[j] = g->items->big[p->terms[j]];
+			data.x32[j] = g->items->small[p->terms[j]];
+		}
 		ret = mn_regress_fit(&data, &fitted, c->err);
 	}
 	if (ret)
@@ -616,6 +621,22 @@ out:
 	return ret;
 }
 
+/* Whether the fit number i of the models is one of this group and target: the first of its name
+ * whose kernels match. */
+static int applies(const struct campaign *c, size_t i, enum mn_target target)
+{
+	const struct mn_models *models = c->data->models;
+	const struct mn_model *m = &models->all[i];
+
+	if (!mn_model_matches(m, c->group->op, target, c->group->kernels))
+		return 0;
+	for (size_t j = 0; j < i; j++)
+		if (!strcmp(models->all[j].name, m->name) &&
+		    mn_model_matches(&models->all[j], c->group->op, target, c->group->kernels))
+			return 0;
+	return 1;
+}
+
 static int fit_target(struct campaign *c, enum mn_target target, int cold, int backbone,
 		      const char *backbone_name)
 {
@@ -628,7 +649,7 @@ static int fit_target(struct campaign *c, enum mn_target target, int cold, int b
 	for (size_t i = 0; i < c->data->models->n && !ret; i++) {
 		const struct mn_model *m = &c->data->models->all[i];
 
-		if ((m->ops >> c->group->op & 1) && (m->targets >> target & 1))
+		if (applies(c, i, target))
 			ret = fit_model(c, m, target, cold, backbone_name, &s);
 	}
 out:

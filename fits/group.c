@@ -104,22 +104,22 @@ static uint64_t hash(const char *text)
 /* Items */
 
 /* Features that an op needs: those of its models, and the one that says its size. */
-static uint32_t wanted_features(const struct mn_models *models, int op)
+static uint64_t wanted_features(const struct mn_models *models, int op)
 {
-	uint32_t wanted =
-		1u << (op == MN_MODELS_WHOLE ? MN_FEATURE_OPS : mn_feature_size((enum mn_op)op));
+	uint64_t wanted =
+		1ull << (op == MN_MODELS_WHOLE ? MN_FEATURE_OPS : mn_feature_size((enum mn_op)op));
 
 	for (size_t i = 0; i < models->n; i++) {
 		const struct mn_model *m = &models->all[i];
 
 		for (size_t k = 0; (m->ops >> op & 1) && k < m->n_paths; k++)
 			for (uint32_t j = 0; j < m->path[k].n_terms; j++)
-				wanted |= 1u << m->path[k].terms[j];
+				wanted |= 1ull << m->path[k].terms[j];
 	}
-	return wanted & ~(1u << MN_FEATURE_CONST);
+	return wanted & ~(1ull << MN_FEATURE_CONST);
 }
 
-static int grow_items(struct mn_items *items, uint32_t wanted)
+static int grow_items(struct mn_items *items, uint64_t wanted)
 {
 	size_t size = items->size ? 2 * items->size : 256;
 
@@ -128,8 +128,12 @@ static int grow_items(struct mn_items *items, uint32_t wanted)
 	for (int i = 0; i < MN_LIKENESS_COUNT; i++)
 		RESIZE(items->like[i], size);
 	for (int f = 0; f < MN_FEATURE_COUNT; f++)
-		if (wanted >> f & 1)
-			RESIZE(items->feature[f], size);
+		if (wanted >> f & 1) {
+			if (items->big[f])
+				RESIZE(items->big[f], size);
+			else
+				RESIZE(items->small[f], size);
+		}
 	items->size = size;
 	return 0;
 }
@@ -137,6 +141,27 @@ static int grow_items(struct mn_items *items, uint32_t wanted)
 static uint8_t log2_of(uint64_t x)
 {
 	return x ? (uint8_t)(63 - __builtin_clzll(x)) : 0;
+}
+
+static int has_feature(const struct mn_items *items, int f)
+{
+	return items->small[f] || items->big[f];
+}
+
+static int put_feature(struct mn_items *items, int f, size_t i, double value)
+{
+	if (!items->big[f] && !(value >= 0 && value <= UINT32_MAX)) {
+		RESIZE(items->big[f], items->size);
+		for (size_t j = 0; j < i; j++)
+			items->big[f][j] = items->small[f][j];
+		free(items->small[f]);
+		items->small[f] = NULL;
+	}
+	if (items->big[f])
+		items->big[f][i] = value;
+	else
+		items->small[f][i] = (uint32_t)value;
+	return 0;
 }
 
 /* Room for one more item of an op. */
@@ -158,8 +183,10 @@ static int take_layer(const struct mn_layer *layer, const struct mn_layer_info *
 		      const char *text, uint32_t number, void *arg)
 {
 	struct reading *r = arg;
+	uint8_t features[MN_FEATURE_COUNT];
+	double values[MN_FEATURE_COUNT];
 	struct mn_items *items;
-	size_t i;
+	size_t i, n = 0;
 
 	if (number >= r->layers_size) {
 		r->layers_size = number < 512 ? 1024 : 2 * (size_t)number;
@@ -176,9 +203,12 @@ static int take_layer(const struct mn_layer *layer, const struct mn_layer_info *
 		return no_memory(r);
 	i = items->n - 1;
 	for (int f = 0; f < MN_FEATURE_COUNT; f++)
-		if (items->feature[f])
-			items->feature[f][i] =
-				(double)mn_feature_value((enum mn_feature)f, layer, info);
+		if (has_feature(items, f))
+			features[n++] = (uint8_t)f;
+	mn_feature_values(features, n, layer, info, values);
+	while (n-- > 0)
+		if (put_feature(items, features[n], i, values[n]))
+			return no_memory(r);
 	items->path[i] = (uint8_t)mn_path_of(layer);
 	items->like[MN_LIKENESS_SIZE][i] =
 		log2_of((uint64_t)info->out.n * info->out.h * info->out.w) / 2;
@@ -291,8 +321,8 @@ static int take_probe(const struct mn_scan_probe *probe, uint32_t number, void *
 	s->item = (uint32_t)r->data->items[MN_MODELS_WHOLE].n;
 	if (new_item(r->data, MN_MODELS_WHOLE, hash(probe->model)))
 		return no_memory(r);
-	r->data->items[MN_MODELS_WHOLE].feature[MN_FEATURE_OPS][s->item] = (double)probe->ops;
-	return 0;
+	return put_feature(&r->data->items[MN_MODELS_WHOLE], MN_FEATURE_OPS, s->item,
+			   (double)probe->ops);
 }
 
 /* Rows */
@@ -518,8 +548,10 @@ void mn_group_free(struct mn_group_data *data)
 		free(items->path);
 		for (int i = 0; i < MN_LIKENESS_COUNT; i++)
 			free(items->like[i]);
-		for (int f = 0; f < MN_FEATURE_COUNT; f++)
-			free(items->feature[f]);
+		for (int f = 0; f < MN_FEATURE_COUNT; f++) {
+			free(items->small[f]);
+			free(items->big[f]);
+		}
 	}
 	for (size_t i = 0; i < data->n_groups; i++) {
 		struct mn_group *g = &data->groups[i];

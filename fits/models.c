@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,12 +27,14 @@ const char *mn_target_unit(enum mn_target target)
 
 /* The file, as libcyaml fills it. */
 struct raw_path {
-	uint32_t path, terms;
+	uint32_t path;
+	uint64_t terms;
 };
 
 struct raw_fit {
 	uint32_t ops, targets;
-	uint32_t weighting;
+	uint32_t weighting, dependent;
+	char *kernels;
 	bool origin, robust;
 	struct raw_path *paths;
 	uint32_t paths_count;
@@ -61,31 +64,25 @@ static const cyaml_strval_t weighting_names[] = {
 	{"relative", MN_WEIGHTING_RELATIVE},
 };
 
+static const cyaml_strval_t dependent_names[] = {
+	{"refuse", 0},
+	{"drop", 1},
+};
+
 static const cyaml_strval_t path_names[] = {
 #define X(name, bit, text) {text, 1 << (bit)},
 	MN_PATH_TABLE(X)
 #undef X
 };
 
-/* But const: `origin` says whether there is one. */
+/* `origin` says whether there is const; as a term it is refused below. */
 static const cyaml_strval_t term_names[] = {
-	{"ops", 1 << MN_FEATURE_OPS},
-	{"macs", 1 << MN_FEATURE_MACS},
-	{"out_elements", 1 << MN_FEATURE_OUT_ELEMENTS},
-	{"im2col_elements", 1 << MN_FEATURE_IM2COL_ELEMENTS},
-	{"in_elements", 1 << MN_FEATURE_IN_ELEMENTS},
-	{"window_elements", 1 << MN_FEATURE_WINDOW_ELEMENTS},
-	{"pixels", 1 << MN_FEATURE_PIXELS},
-	{"copy_elements", 1 << MN_FEATURE_COPY_ELEMENTS},
-	{"pad_elements", 1 << MN_FEATURE_PAD_ELEMENTS},
-	{"copy_taps", 1 << MN_FEATURE_COPY_TAPS},
-	{"tail4_macs", 1 << MN_FEATURE_TAIL4_MACS},
-	{"tail16_macs", 1 << MN_FEATURE_TAIL16_MACS},
-	{"odd_macs", 1 << MN_FEATURE_ODD_MACS},
-	{"inner_macs", 1 << MN_FEATURE_INNER_MACS},
+#define X(name, text) {text, 1LL << MN_FEATURE_##name},
+	MN_FEATURE_TABLE(X)
+#undef X
 };
 
-_Static_assert(MN_FEATURE_COUNT == CYAML_ARRAY_LEN(term_names) + 1, "a feature has no name here");
+_Static_assert(MN_FEATURE_COUNT < 63, "terms are bits of a 64-bit number");
 
 #define FLAGS(key, flags, type, member, names)                                                     \
 	CYAML_FIELD_FLAGS(key, CYAML_FLAG_STRICT | (flags), type, member, names,                   \
@@ -106,8 +103,12 @@ static const cyaml_schema_field_t fit_fields[] = {
 	FLAGS("targets", 0, struct raw_fit, targets, target_names),
 	CYAML_FIELD_ENUM("weighting", CYAML_FLAG_STRICT, struct raw_fit, weighting, weighting_names,
 			 CYAML_ARRAY_LEN(weighting_names)),
+	CYAML_FIELD_STRING_PTR("kernels", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_fit,
+			       kernels, 1, 200),
 	CYAML_FIELD_BOOL("origin", CYAML_FLAG_DEFAULT, struct raw_fit, origin),
 	CYAML_FIELD_BOOL("robust", CYAML_FLAG_OPTIONAL, struct raw_fit, robust),
+	CYAML_FIELD_ENUM("dependent", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct raw_fit,
+			 dependent, dependent_names, CYAML_ARRAY_LEN(dependent_names)),
 	CYAML_FIELD_SEQUENCE("paths", CYAML_FLAG_POINTER, struct raw_fit, paths, &path_schema, 1,
 			     MN_MODEL_PATHS_MAX),
 	CYAML_FIELD_END,
@@ -150,19 +151,32 @@ static void take_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args
 		c->line = 0;
 }
 
+int mn_model_matches(const struct mn_model *m, int op, enum mn_target target, const char *kernels)
+{
+	return (m->ops >> op & 1) && (m->targets >> target & 1) &&
+	       (!m->kernels || !fnmatch(m->kernels, kernels, 0));
+}
+
+static int is_same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
 static int check(const char *name, size_t number, const struct raw_fit *fit, struct mn_err *err)
 {
 	const char *why = NULL;
 
 	for (uint32_t i = 0; i < fit->paths_count && !why; i++) {
-		int terms = __builtin_popcount(fit->paths[i].terms) + !fit->origin;
+		int terms = __builtin_popcountll(fit->paths[i].terms) + !fit->origin;
 
-		if (terms == 0)
+		if (fit->paths[i].terms & 1ull << MN_FEATURE_CONST)
+			why = "const is no term: origin says whether there is one";
+		else if (terms == 0)
 			why = "a path through the origin needs a term";
 		else if (terms > MN_REGRESS_TERMS_MAX)
 			why = "a path has too many terms";
 		else if ((fit->ops >> MN_MODELS_WHOLE & 1) &&
-			 (fit->paths[i].terms & ~(1u << MN_FEATURE_OPS) || fit->paths[i].path))
+			 (fit->paths[i].terms & ~(1ull << MN_FEATURE_OPS) || fit->paths[i].path))
 			why = "of a whole model only the ops are known: no other term and no path";
 	}
 	if (!fit->ops || !fit->targets)
@@ -186,11 +200,13 @@ static int add(struct mn_models *models, const char *name, const struct raw_fit 
 		.targets = fit->targets,
 		.weighting = (enum mn_weighting)fit->weighting,
 		.robust = fit->robust,
+		.drop = fit->dependent != 0,
 		.n_paths = fit->paths_count,
 	};
-	if (!m->name)
-		return MN_E_NOMEM;
+	m->kernels = fit->kernels ? strdup(fit->kernels) : NULL;
 	models->n++;
+	if (!m->name || (fit->kernels && !m->kernels))
+		return MN_E_NOMEM;
 	for (size_t i = 0; i < m->n_paths; i++) {
 		struct mn_model_path *p = &m->path[i];
 
@@ -206,8 +222,11 @@ static int add(struct mn_models *models, const char *name, const struct raw_fit 
 
 static void drop(struct mn_models *models, size_t n)
 {
-	while (models->n > n)
-		free(models->all[--models->n].name);
+	while (models->n > n) {
+		models->n--;
+		free(models->all[models->n].name);
+		free(models->all[models->n].kernels);
+	}
 }
 
 int mn_models_text(struct mn_models *models, const char *name, const char *text, size_t len,
@@ -241,6 +260,7 @@ int mn_models_text(struct mn_models *models, const char *name, const char *text,
 		rc = check(name, i, &raw->fits[i], err);
 		for (size_t j = 0; j < models->n && rc == 0; j++)
 			if (!strcmp(models->all[j].name, raw->name) &&
+			    is_same(models->all[j].kernels, raw->fits[i].kernels) &&
 			    (models->all[j].ops & raw->fits[i].ops) &&
 			    (models->all[j].targets & raw->fits[i].targets))
 				rc = mn_err_set(err, MN_E_INVALID,

@@ -7,9 +7,14 @@
  *     - ops: [conv_2d]           # names of probes/layer.h, or model: whole models
  *       targets: [latency]       # latency, energy, power
  *       weighting: relative      # relative: each row counts by its relative error; none
+ *       kernels: mnchar/?/dsp    # only rows of these kernels (a glob); left out: of any. The first
+ *                                # of the fits for one op and target that matches is taken
  *       origin: no               # no: with a constant term
  *       robust: no               # yes: bisquare (regress.h); may be left out
- *       paths:                   # coefficients of their own for each kernel path
+ *       dependent: refuse        # what becomes of terms that the rows cannot tell from the
+ *                                # constant and the terms before them (in the order of
+ *                                # probes/feature.h): refuse the path, or drop them; may be left
+ * out paths:                   # coefficients of their own for each kernel path
  *         - path: [1x1, mod4]    # probes/feature.h; all must hold. Left out: any layer
  *           terms: [macs]        # probes/feature.h
  *
@@ -37,15 +42,19 @@ struct mn_model_path {
 
 /* One of a file's fits. */
 struct mn_model {
-	char *name;
-	uint32_t ops;     /* bit 1 << op */
-	uint32_t targets; /* bit 1 << target */
+	char *name, *kernels; /* kernels NULL: any */
+	uint32_t ops;         /* bit 1 << op */
+	uint32_t targets;     /* bit 1 << target */
 	enum mn_weighting weighting;
-	int robust;
+	int robust, drop;
 	size_t n_paths;
 	uint8_t paths[MN_MODEL_PATHS_MAX]; /* bits of enum mn_path; parallel to path */
 	struct mn_model_path path[MN_MODEL_PATHS_MAX];
 };
+
+/* 1 if it is for that op (enum mn_op or MN_MODELS_WHOLE), target and kernel set. */
+int mn_model_matches(const struct mn_model *model, int op, enum mn_target target,
+		     const char *kernels);
 
 struct mn_models {
 	struct mn_model *all;

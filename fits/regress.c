@@ -388,7 +388,9 @@ static size_t row_of(const struct mn_regress *d, size_t i)
 
 static double x_of(const struct mn_regress *d, size_t j, size_t row)
 {
-	return d->x[j] ? d->x[j][d->item ? d->item[row] : row] : 1.0;
+	size_t at = d->item ? d->item[row] : row;
+
+	return d->x32[j] ? d->x32[j][at] : d->x[j] ? d->x[j][at] : 1.0;
 }
 
 /* Finds a bad value, columns that are all 0, columns that vary. Returns the status so far. */
@@ -598,7 +600,7 @@ static unsigned constant_terms(const struct mn_regress *d)
 	unsigned set = 0;
 
 	for (size_t j = 0; j < d->n_terms; j++)
-		if (!d->x[j])
+		if (!d->x[j] && !d->x32[j])
 			set |= 1u << j;
 	return set;
 }
@@ -644,9 +646,26 @@ static void free_work(struct work *w)
 	free(w->weights);
 }
 
+/* The columns of the set that do not depend on the constant and on those before them. */
+static unsigned independent(const struct mn_regress *d, const struct triangle *all, unsigned set)
+{
+	unsigned kept = set & constant_terms(d);
+
+	for (size_t j = 0; j < d->n_terms; j++) {
+		struct solution s;
+
+		if (!(set & ~kept & 1u << j))
+			continue;
+		solve(all, d->n_terms, kept | 1u << j, 0, &s);
+		if (s.full_rank)
+			kept |= 1u << j;
+	}
+	return kept;
+}
+
 /* Solve, judge the condition, and choose the ridge if that is needed. */
 static unsigned fit_once(const struct mn_regress *d, struct work *w, const double *weights,
-			 unsigned set, struct solution *free_fit, struct solution *s,
+			 unsigned *set, struct solution *free_fit, struct solution *s,
 			 struct mn_regress_result *ret)
 {
 	size_t folds = d->n_folds ? d->n_folds : 1;
@@ -654,7 +673,11 @@ static unsigned fit_once(const struct mn_regress *d, struct work *w, const doubl
 	memset(w->folds, 0, folds * sizeof(*w->folds));
 	accumulate(d, weights, w->folds);
 	gather(d, w->folds, UINT32_MAX, w->all);
-	solve(w->all, d->n_terms, set, 0, free_fit);
+	solve(w->all, d->n_terms, *set, 0, free_fit);
+	if (!free_fit->full_rank && d->drop) {
+		*set = independent(d, w->all, *set);
+		solve(w->all, d->n_terms, *set, 0, free_fit);
+	}
 	ret->condition = free_fit->ratio > 0 ? 1 / free_fit->ratio : INFINITY;
 	/* What the rows do not determine is not made up by a penalty. */
 	if (!free_fit->full_rank) {
@@ -663,8 +686,8 @@ static unsigned fit_once(const struct mn_regress *d, struct work *w, const doubl
 	}
 	ret->ridge = ret->condition > MN_REGRESS_CONDITION_MAX;
 	if (ret->ridge)
-		solve(w->all, d->n_terms, set, 1, free_fit);
-	return solve_nonnegative(w->all, d->n_terms, set, ret->ridge, s);
+		solve(w->all, d->n_terms, *set, 1, free_fit);
+	return solve_nonnegative(w->all, d->n_terms, *set, ret->ridge, s);
 }
 
 /* Bisquare: fit, weigh, fit again until the values stand still. */
@@ -678,7 +701,7 @@ static unsigned fit_robust(const struct mn_regress *d, struct work *w, unsigned 
 		memcpy(before, s->value, sizeof(before));
 		if (!reweigh(d, s, w->scratch, w->weights, ret))
 			break;
-		used = fit_once(d, w, w->weights, set, free_fit, s, ret);
+		used = fit_once(d, w, w->weights, &set, free_fit, s, ret);
 		w->n_rows = 0;
 		for (size_t i = 0; i < d->n; i++)
 			w->n_rows += w->weights[i];
@@ -698,7 +721,7 @@ int mn_regress_fit(const struct mn_regress *data, struct mn_regress_result *ret,
 	struct mn_regress_result out = {.in_sample = no_errors, .out_of_fold = no_errors};
 	struct solution free_fit, s;
 	gsl_error_handler_t *handler;
-	unsigned set, varying, used;
+	unsigned set, before, varying, used;
 	struct work w = {0};
 
 	if (data->n_terms == 0 || data->n_terms > MN_REGRESS_TERMS_MAX ||
@@ -717,7 +740,8 @@ int mn_regress_fit(const struct mn_regress *data, struct mn_regress_result *ret,
 		return mn_err_set(err, MN_E_NOMEM, "out of memory");
 	}
 	handler = gsl_set_error_handler_off();
-	used = fit_once(data, &w, NULL, set, &free_fit, &s, &out);
+	before = set;
+	used = fit_once(data, &w, NULL, &set, &free_fit, &s, &out);
 	if (data->robust)
 		used = fit_robust(data, &w, set, used, &free_fit, &s, &out);
 	if (out.status != MN_REGRESS_OK)
@@ -727,6 +751,9 @@ int mn_regress_fit(const struct mn_regress *data, struct mn_regress_result *ret,
 		goto out;
 	}
 	fill_terms(data, w.all, set, used, w.n_rows, &free_fit, &s, &out);
+	for (size_t j = 0; j < data->n_terms; j++)
+		if (before & ~set & 1u << j)
+			out.terms[j].state = MN_REGRESS_DROPPED;
 	for (size_t i = 0; i < data->n; i++)
 		w.scratch[i] = fit_of(data, s.value, row_of(data, i));
 	mn_regress_measure(data->y, data->rows, w.scratch, data->n, &out.in_sample);

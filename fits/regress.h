@@ -7,7 +7,8 @@
  * negative ms per MAC is impossible, so a coefficient that would come out negative is held at 0
  * (the non-negative least squares solution, by Lawson and Hanson's active set) and marked.
  *
- * Columns that depend on each other exactly (condition over 1e9) are refused as rank-deficient.
+ * Columns that depend on each other exactly (condition over 1e9) are refused as rank-deficient, or
+ * those that add nothing are left out and marked.
  * Where they nearly do (condition over MN_REGRESS_CONDITION_MAX) the fit is a ridge: each
  * equilibrated column is penalised with 1 / MN_REGRESS_CONDITION_MAX^2, which chooses the smallest
  * of the coefficients that explain the rows alike. Predictions of layers like those fitted are not
@@ -37,7 +38,7 @@
 #include "err.h"
 
 enum {
-	MN_REGRESS_TERMS_MAX = 12,
+	MN_REGRESS_TERMS_MAX = 18,
 	MN_REGRESS_FOLDS_MAX = 20,
 };
 
@@ -52,8 +53,9 @@ enum mn_weighting {
 struct mn_regress {
 	size_t n;       /* rows used */
 	size_t n_terms; /* 1..MN_REGRESS_TERMS_MAX */
-	/* A column a term; NULL is the constant 1. */
+	/* A column a term, of doubles or of integers; neither is the constant 1. */
 	const double *x[MN_REGRESS_TERMS_MAX];
+	const uint32_t *x32[MN_REGRESS_TERMS_MAX];
 	const double *y;
 	const uint32_t *rows; /* row i has y[rows[i]]; NULL: y[i] */
 	const uint32_t *item; /* and x[j][item[rows[i]]]; NULL: x[j][rows[i]] */
@@ -62,6 +64,8 @@ struct mn_regress {
 	uint32_t n_folds;
 	size_t n_distinct; /* distinct keys; repeated rows do not make a model determined */
 	int robust;        /* 1: bisquare */
+	int drop; /* 1: columns that depend on the constant and those before them are left out; 0:
+		     refused */
 	double *predicted; /* if not NULL: gets each row's out-of-fold prediction, n of them */
 };
 
@@ -80,8 +84,9 @@ const char *mn_regress_status_text(enum mn_regress_status status);
 
 enum mn_regress_state {
 	MN_REGRESS_FITTED,
-	MN_REGRESS_ZERO, /* the column is 0 in every row: nothing can be said, value 0 */
-	MN_REGRESS_HELD, /* would be negative (`unconstrained`): held at 0 */
+	MN_REGRESS_ZERO,    /* the column is 0 in every row: nothing can be said, value 0 */
+	MN_REGRESS_HELD,    /* would be negative (`unconstrained`): held at 0 */
+	MN_REGRESS_DROPPED, /* depends on other columns (struct mn_regress.drop): value 0 */
 };
 
 struct mn_regress_term {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "loops.h"
 
 static const char *const names[] = {
 #define X(name, text) [MN_FEATURE_##name] = (text),
@@ -36,44 +37,33 @@ static uint64_t window_elements(const struct mn_layer *layer, const struct mn_la
 	return info->out_elements * window;
 }
 
-/* Taps of one dimension that lie in the input, over all outputs and window positions. A checked
- * layer's in + stride + reach is below 2^31: 32-bit divisions do, and they are quicker. */
-static uint64_t taps(uint32_t in, uint32_t out, uint32_t kernel, uint32_t stride, uint32_t dilation,
-		     uint32_t before)
+/* What is counted once for a layer, when it is first asked for. */
+struct counted {
+	int has_taps, has_loops;
+	uint64_t inner_taps;
+	uint64_t loops[MN_LOOPS_COUNT];
+};
+
+/* Window positions that lie in the input, over all output pixels. */
+static uint64_t inner_taps(const struct mn_layer *l, const struct mn_layer_info *info,
+			   struct counted *known)
 {
-	uint64_t sum = 0;
-
-	for (uint32_t k = 0; k < kernel; k++) {
-		/* Outputs o with 0 <= o * stride + shift < in. */
-		int32_t shift = (int32_t)(k * dilation) - (int32_t)before;
-		uint32_t lo = 0, hi;
-
-		if (shift >= (int32_t)in)
-			break;
-		if (shift < 0)
-			lo = stride == 1 ? (uint32_t)-shift
-					 : ((uint32_t)-shift + stride - 1) / stride;
-		hi = (uint32_t)((int32_t)in - 1 - shift);
-		if (stride != 1)
-			hi /= stride;
-		if (hi > out - 1)
-			hi = out - 1;
-		sum += hi >= lo ? hi - lo + 1 : 0;
+	if (!known->has_taps) {
+		known->inner_taps =
+			info->out.n * mn_loops_taps(l, info, 0) * mn_loops_taps(l, info, 1);
+		known->has_taps = 1;
 	}
-	return sum;
+	return known->inner_taps;
 }
 
-/* Window positions that lie in the input, over all output pixels; counted once for a layer. */
-static uint64_t inner_taps(const struct mn_layer *l, const struct mn_layer_info *info,
-			   uint64_t *known)
+static uint64_t loops(enum mn_feature feature, const struct mn_layer *l,
+		      const struct mn_layer_info *info, struct counted *known)
 {
-	if (*known == UINT64_MAX)
-		*known = info->out.n *
-			 taps(l->in.h, info->out.h, l->kernel_h, l->stride_h, l->dilation_h,
-			      mn_layer_pad_before(l, 0)) *
-			 taps(l->in.w, info->out.w, l->kernel_w, l->stride_w, l->dilation_w,
-			      mn_layer_pad_before(l, 1));
-	return *known;
+	if (!known->has_loops) {
+		mn_loops_of(l, info, known->loops);
+		known->has_loops = 1;
+	}
+	return known->loops[feature - MN_LOOPS_FIRST];
 }
 
 static uint64_t pixels(const struct mn_layer_info *info)
@@ -83,7 +73,7 @@ static uint64_t pixels(const struct mn_layer_info *info)
 
 /* Those of mn_feature_value() that look at the window of a convolution. */
 static uint64_t window_value(enum mn_feature feature, const struct mn_layer *l,
-			     const struct mn_layer_info *info, uint64_t *known)
+			     const struct mn_layer_info *info, struct counted *known)
 {
 	uint64_t depth = (uint64_t)l->kernel_h * l->kernel_w * l->in.c;
 
@@ -113,10 +103,11 @@ static uint64_t window_value(enum mn_feature feature, const struct mn_layer *l,
 	}
 }
 
-/* *known: the layer's inner_taps(), UINT64_MAX until they are counted. */
 static uint64_t value_of(enum mn_feature feature, const struct mn_layer *layer,
-			 const struct mn_layer_info *info, uint64_t *known)
+			 const struct mn_layer_info *info, struct counted *known)
 {
+	if ((int)feature >= MN_LOOPS_FIRST && feature < MN_FEATURE_COUNT)
+		return loops(feature, layer, info, known);
 	switch (feature) {
 	case MN_FEATURE_CONST:
 		return 1;
@@ -142,25 +133,26 @@ static uint64_t value_of(enum mn_feature feature, const struct mn_layer *layer,
 	case MN_FEATURE_ODD_MACS:
 	case MN_FEATURE_INNER_MACS:
 		return window_value(feature, layer, info, known);
-	case MN_FEATURE_COUNT:
-		break;
+	default:
+		return 0;
 	}
-	return 0;
 }
 
 uint64_t mn_feature_value(enum mn_feature feature, const struct mn_layer *layer,
 			  const struct mn_layer_info *info)
 {
-	uint64_t known = UINT64_MAX;
+	struct counted known;
 
+	known.has_taps = known.has_loops = 0;
 	return value_of(feature, layer, info, &known);
 }
 
 void mn_feature_values(const uint8_t *features, size_t n, const struct mn_layer *layer,
 		       const struct mn_layer_info *info, double *ret_values)
 {
-	uint64_t known = UINT64_MAX;
+	struct counted known;
 
+	known.has_taps = known.has_loops = 0;
 	for (size_t i = 0; i < n; i++)
 		ret_values[i] = (double)value_of((enum mn_feature)features[i], layer, info, &known);
 }
@@ -200,6 +192,8 @@ unsigned mn_path_of(const struct mn_layer *l)
 		bits |= MN_PATH_1XN;
 	if (l->kernel_h == 3 && l->kernel_w == 3)
 		bits |= MN_PATH_3X3;
+	if (l->op == MN_OP_DEPTHWISE_CONV_2D && l->multiplier > 1)
+		bits |= MN_PATH_MULTIPLIER;
 	return bits;
 }
 

@@ -28,7 +28,30 @@
 	X(TAIL4_MACS, "tail4_macs")   /* conv: MACs of the last (window * in channels) mod 4 */    \
 	X(TAIL16_MACS, "tail16_macs") /* conv: MACs of the last (window * in channels) mod 16 */   \
 	X(ODD_MACS, "odd_macs")       /* conv: MACs of the last of an odd number of outputs */     \
-	X(INNER_MACS, "inner_macs")   /* conv, depthwise: MACs without those on padding */
+	X(INNER_MACS, "inner_macs")   /* conv, depthwise: MACs without those on padding */         \
+	/* From here on: turns of the loops of the dsp kernels, by loops.c. README has them too.   \
+	 */                                                                                        \
+	X(BLOCKS, "blocks")                     /* 4 outputs that are done together */             \
+	X(BLOCK_STEPS, "block_steps")           /* turns of their inner loop: 4 taps, or one */    \
+	X(BLOCK_TAILS, "block_tails")           /* taps behind the last four of a block */         \
+	X(BLOCK_ROWS, "block_rows")             /* window rows that a block loops over */          \
+	X(SINGLE_OUTPUTS, "single_outputs")     /* outputs done alone: channels left over */       \
+	X(SINGLE_TAPS, "single_taps")           /* their taps */                                   \
+	X(LAST_OUTPUTS, "last_outputs")         /* conv: outputs of the last of odd pixels */      \
+	X(LAST_TAPS, "last_taps")               /* their taps */                                   \
+	X(WIDEN_STEPS, "widen_steps")           /* words of input that are widened to 16 bits */   \
+	X(GATHER_RUNS, "gather_runs")           /* conv: stretches widened straight from input */  \
+	X(PATCH_ROWS, "patch_rows")             /* conv: window rows copied before widening */     \
+	X(PATCH_ELEMENTS, "patch_elements")     /* their elements */                               \
+	X(UNALIGNED_STEPS, "unaligned_steps")   /* words not at a multiple of 4 in block_steps */  \
+	X(UNALIGNED_INPUTS, "unaligned_inputs") /* and in widen_steps */                           \
+	X(OUT_CHANNELS, "out_channels")         /* entries of the table of channels */             \
+	X(REFETCH_4K, "refetch_4k")             /* bytes that a 4 KB cache fetches once more */    \
+	X(REFETCH_16K, "refetch_16k")           /* bytes that a 16 KB cache fetches once more */   \
+	X(ROWS, "rows")                         /* fully_connected, softmax, mean, pools */        \
+	X(RUNS, "runs")                         /* stretches that are gone through in a call */    \
+	X(RUN_TAILS, "run_tails")               /* their elements behind the last whole word */    \
+	X(RAGGED_ELEMENTS, "ragged_elements")   /* elements of short or odd stretches */
 
 enum mn_feature {
 #define X(name, text) MN_FEATURE_##name,
@@ -55,10 +78,11 @@ void mn_feature_values(const uint8_t *features, size_t n, const struct mn_layer 
  */
 /*      enum   bit name */
 #define MN_PATH_TABLE(X)                                                                           \
-	X(1X1, 0, "1x1")   /* window 1x1, stride 1: multiplies in place */                         \
-	X(1XN, 1, "1xn")   /* one output row and a window of height 1 */                           \
-	X(3X3, 2, "3x3")   /* window 3x3 */                                                        \
-	X(MOD4, 3, "mod4") /* in channels are a multiple of 4 */
+	X(1X1, 0, "1x1")               /* window 1x1, stride 1: multiplies in place */             \
+	X(1XN, 1, "1xn")               /* one output row and a window of height 1 */               \
+	X(3X3, 2, "3x3")               /* window 3x3 */                                            \
+	X(MOD4, 3, "mod4")             /* in channels are a multiple of 4 */                       \
+	X(MULTIPLIER, 4, "multiplier") /* depthwise: more than one output for each in channel */
 
 enum mn_path {
 	MN_PATH_ANY = 0,
@@ -67,7 +91,7 @@ enum mn_path {
 #undef X
 };
 
-enum { MN_PATH_TEXT_MAX = 32, MN_PATHS_MAX = 8 };
+enum { MN_PATH_TEXT_MAX = 48, MN_PATHS_MAX = 8 };
 
 /* All bits that hold; 0 for ops without a window. */
 unsigned mn_path_of(const struct mn_layer *layer);
