@@ -86,7 +86,7 @@ static const struct argp_option options[] = {
 	{"board", 'b', "BOARD", 0, "Only this board", 0},
 	{"op", 'o', "OP", 0, "Only this op; model: whole models", 0},
 	{"kernels", 'k', "NAME", 0, "Only this kernel set", 0},
-	{"model", 'm', "NAME", 0, "Only this model: ops, ops-affine, features, mean", 0},
+	{"model", 'm', "NAME", 0, "Only this model: ops, ops-affine, basic, features, mean", 0},
 	{"target", KEY_TARGET, "latency|energy|power", 0, "Only this target", 0},
 	{"kind", KEY_KIND, "KIND", 0, "Only measured, virtual or published", 0},
 	{"backbone", KEY_BACKBONE, "NAME", 0, "Only this family of whole models; all: pooled", 0},
