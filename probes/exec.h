@@ -36,7 +36,7 @@ static inline uint32_t mn_xorshift32(uint32_t x)
 struct mn_exec_mem {
 	uint8_t *arena; /* MN_ALIGN-aligned */
 	uint32_t arena_bytes;
-	const int8_t *pool; /* MN_ALIGN-aligned */
+	const int8_t *pool; /* 4-aligned; the images align it to MN_ALIGN unless they shift it */
 	uint32_t pool_bytes;
 	const int32_t *bias_pool;
 	uint32_t bias_pool_bytes;

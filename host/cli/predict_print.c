@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "predict.h"
+#include "validated.h"
 
 static int covered(const struct mnchar_cost *c)
 {
@@ -104,11 +105,16 @@ static void print_memory(const struct predict_model *m, const struct prediction 
 
 static int print_one(const struct predict_model *m, const struct prediction *p, struct mn_err *err)
 {
+	char validated[1024];
 	int rc;
 
 	printf("%s on %s: %s figures, kernels %s, %s caches%s%s\n", m->file, p->rig.board,
 	       p->rig.kind, p->rig.kernels, p->rig.cold ? "cold" : "warm",
 	       p->rig.cycle_model[0] ? ", cycle model " : "", p->rig.cycle_model);
+	if (strcmp(p->rig.kind, "virtual") == 0) {
+		mn_validated_text(p->rig.validation, validated, sizeof(validated));
+		printf("the board's model: %s\n", validated);
+	}
 	rc = print_layers(m, p, err);
 	if (rc < 0)
 		return rc;
@@ -222,6 +228,14 @@ static json_t *total_json(const struct predict_model *m, const struct prediction
 	return j;
 }
 
+/* null: not validated, or not virtual. */
+static json_t *validation_json(const char *text)
+{
+	json_t *o = text[0] ? json_loads(text, 0, NULL) : NULL;
+
+	return o ? o : json_null();
+}
+
 int predict_print_json(const struct predict_model *m, const struct prediction *p, size_t n,
 		       struct mn_err *err)
 {
@@ -232,11 +246,13 @@ int predict_print_json(const struct predict_model *m, const struct prediction *p
 
 		for (size_t k = 0; k < m->n_layers; k++)
 			json_array_append_new(layers, layer_json(&m->layers[k], &p[i], k));
-		json_array_append_new(
-			all, json_pack("{s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "kind", p[i].rig.kind,
-				       "board", p[i].rig.board, "kernels", p[i].rig.kernels, "cold",
-				       p[i].rig.cold, "cycle_model", p[i].rig.cycle_model, "total",
-				       total_json(m, &p[i]), "layers", layers));
+		json_array_append_new(all,
+				      json_pack("{s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:o}", "kind",
+						p[i].rig.kind, "board", p[i].rig.board, "kernels",
+						p[i].rig.kernels, "cold", p[i].rig.cold,
+						"cycle_model", p[i].rig.cycle_model, "validation",
+						validation_json(p[i].rig.validation), "total",
+						total_json(m, &p[i]), "layers", layers));
 	}
 	return mn_json_print(
 		json_pack("{s:o, s:o}", "model", text_json(m->file), "predictions", all), err);

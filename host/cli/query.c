@@ -10,6 +10,7 @@
 #include "cmd.h"
 #include "paths.h"
 #include "store_read.h"
+#include "validated.h"
 
 struct options {
 	const char *db;
@@ -149,6 +150,17 @@ static const char *number(char *buf, size_t size, int digits, double value)
 
 enum { COLUMNS = 17 };
 
+struct output {
+	const struct options *my;
+	int (*add)(const struct mn_fit *fit, const struct output *out);
+	struct mn_store *store;
+	struct mn_table *table;
+	json_t *json;
+	char *validation; /* of a virtual fit's cycle model; "" not validated */
+	size_t n, n_hidden;
+	struct mn_err *err;
+};
+
 static int add_term(struct mn_table *table, const struct mn_fit *fit, uint32_t i,
 		    const char **cells)
 {
@@ -169,9 +181,8 @@ static int add_term(struct mn_table *table, const struct mn_fit *fit, uint32_t i
 	return mn_table_add(table, cells);
 }
 
-static int add_fit(const struct mn_fit *fit, void *arg)
+static int add_fit(const struct mn_fit *fit, const struct output *out)
 {
-	struct mn_table *table = arg;
 	char n[24], r2[24], mape[24], in5[24], in10[24], worst[24];
 	const char *cells[COLUMNS] = {
 		mn_kind_name(fit->kind),
@@ -182,8 +193,10 @@ static int add_fit(const struct mn_fit *fit, void *arg)
 		fit->target,
 		fit->model,
 	};
-	int rc = 0;
+	char error[160];
+	int rc = 0, virt = fit->kind == MN_KIND_VIRTUAL;
 
+	mn_validated_op_text(out->validation, fit->op, error, sizeof(error));
 	snprintf(n, sizeof(n), "%" PRId64, fit->n);
 	cells[10] = n;
 	cells[11] = number(r2, sizeof(r2), 4, fit->r2);
@@ -198,7 +211,7 @@ static int add_fit(const struct mn_fit *fit, void *arg)
 		if (asprintf(&why, "%s: %s", fit->status, fit->detail) < 0)
 			return MN_E_NOMEM;
 		cells[16] = why;
-		rc = mn_table_add(table, cells);
+		rc = mn_table_add(out->table, cells);
 		free(why);
 		return rc;
 	}
@@ -206,10 +219,11 @@ static int add_fit(const struct mn_fit *fit, void *arg)
 		char *last = NULL;
 
 		if (i == 0 &&
-		    asprintf(&last, "%s; worst: %s", fit->validation, fit->worst_layer) < 0)
+		    asprintf(&last, "%s; worst: %s%s%s", fit->validation, fit->worst_layer,
+			     virt ? "; the board's model: " : "", virt ? error : "") < 0)
 			return MN_E_NOMEM;
 		cells[16] = last;
-		rc = add_term(table, fit, i, cells);
+		rc = add_term(out->table, fit, i, cells);
 		free(last);
 		/* Further terms stand below the first. */
 		memset(cells, 0, sizeof(cells));
@@ -247,9 +261,22 @@ static json_t *path_json(const struct mn_fit_path *p)
 			 "covariance", rows);
 }
 
-static int add_json(const struct mn_fit *fit, void *arg)
+/* Of the fit's op; null: not validated, or not virtual. */
+static json_t *model_error_json(const struct mn_fit *fit, const char *validation)
 {
-	json_t *array = arg, *terms = json_array(), *intervals = json_array(), *object;
+	struct mn_validated v;
+
+	if (!mn_validated_get(validation, fit->op, &v))
+		return json_null();
+	return json_pack("{s:I, s:o, s:o, s:o, s:[o,o]}", "n", (json_int_t)v.n, "ratio",
+			 mn_json_real(v.ratio), "mape_pct", mn_json_real(v.mape_pct), "p95_pct",
+			 mn_json_real(v.p95_pct), "ratio_span", mn_json_real(v.ratio_lo),
+			 mn_json_real(v.ratio_hi));
+}
+
+static int add_json(const struct mn_fit *fit, const struct output *out)
+{
+	json_t *array = out->json, *terms = json_array(), *intervals = json_array(), *object;
 	int failed = 0;
 
 	for (uint32_t i = 0; i < fit->n_terms; i++)
@@ -259,7 +286,7 @@ static int add_json(const struct mn_fit *fit, void *arg)
 	object = json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:s, s:s,"
 		" s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:s, "
-		"s:i}",
+		"s:i, s:o}",
 		"board", fit->board, "kind", mn_kind_name(fit->kind), "kernels", fit->kernels, "op",
 		fit->op, "model", fit->model, "target", fit->target, "unit", fit->unit, "terms",
 		terms, "n", (json_int_t)fit->n, "r2", mn_json_real(fit->r2), "mape_pct",
@@ -274,20 +301,13 @@ static int add_json(const struct mn_fit *fit, void *arg)
 		mn_json_real(fit->condition), "intervals", intervals, "coverage_pct",
 		mn_json_real(fit->coverage_pct), "by_size_mape_pct", mn_json_real(fit->by_size_pct),
 		"by_channels_mape_pct", mn_json_real(fit->by_channels_pct), "weighting",
-		fit->weighting, "bootstrap", (int)fit->bootstrap);
+		fit->weighting, "bootstrap", (int)fit->bootstrap, "board_model_error",
+		model_error_json(fit, out->validation));
 	failed |= json_array_append_new(array, object);
 	return failed ? MN_E_INVALID : 0;
 }
 
 /* Both */
-
-struct output {
-	const struct options *my;
-	int (*add)(const struct mn_fit *fit, void *arg);
-	void *arg;
-	size_t n, n_hidden;
-	struct mn_err *err;
-};
 
 static int take(const struct mn_fit *fit, void *arg)
 {
@@ -299,7 +319,14 @@ static int take(const struct mn_fit *fit, void *arg)
 		return 0;
 	}
 	out->n++;
-	rc = out->add(fit, out->arg);
+	free(out->validation);
+	out->validation = NULL;
+	rc = fit->kind == MN_KIND_VIRTUAL
+		     ? mn_store_validation(out->store, fit->rig_model, &out->validation, out->err)
+		     : 0;
+	if (rc)
+		return rc;
+	rc = out->add(fit, out);
 	return rc ? mn_err_set(out->err, rc,
 			       "fit %" PRId64 " cannot be shown: memory ran out, or a name in it "
 			       "is not UTF-8",
@@ -368,12 +395,14 @@ int mn_cmd_query(int argc, char **argv)
 	table = mn_table_new(columns, COLUMNS);
 	json = json_array();
 	out.add = my.json ? add_json : add_fit;
-	out.arg = my.json ? (void *)json : (void *)table;
+	out.table = table;
+	out.json = json;
 	rc = table && json ? 0 : mn_err_set(&err, MN_E_NOMEM, "out of memory");
 	if (rc == 0)
 		rc = mn_path(MN_DIR_SCHEMA, NULL, schema, sizeof(schema), &err);
 	if (rc == 0)
 		rc = mn_store_open(my.db, MN_STORE_READ, schema, &store, &err);
+	out.store = store;
 	if (rc == 0)
 		rc = mn_store_each_fit(store, &my.filter, take, &out, &err);
 	if (rc == 0 && (out.n || my.json))
@@ -386,5 +415,6 @@ int mn_cmd_query(int argc, char **argv)
 	mn_store_close(store);
 	mn_table_free(table);
 	json_decref(json);
+	free(out.validation);
 	return rc ? mn_cmd_fail(&err) : status;
 }

@@ -13,6 +13,7 @@
 #include "kernels/cmsis_nn.h"
 #include "progress.h"
 #include "rig.h"
+#include "validation.h"
 
 #define PROGRESS_US 500000
 
@@ -390,14 +391,14 @@ static int begin(struct board *board, const struct mn_msg_hello *hello, double h
 	const struct mn_campaign_config *config = board->campaign->config;
 	const struct mn_sweep *sweep = config->sweep;
 	struct mn_rig_text text;
-	char hash[17];
+	char hash[17], *validation = NULL;
 	struct mn_session session = {
 		.sweep = sweep ? sweep->name : "models",
 		.sweep_hash = hash,
 		.version = MNCHAR_VERSION,
 		.link = board->target->link,
 	};
-	int ret;
+	int ret = 0;
 
 	board->hello = *hello;
 	list_sets(hello, &board->sets);
@@ -413,7 +414,12 @@ static int begin(struct board *board, const struct mn_msg_hello *hello, double h
 	ret = mn_store_begin(store, err);
 	if (ret)
 		return store_failed(board, ret, err);
-	ret = mn_store_put_rig(store, &text.rig, &board->rig_id, err);
+	if (text.rig.kind == MN_KIND_VIRTUAL)
+		ret = mn_validation_find(text.board, text.model, &validation, err);
+	text.rig.validation = validation;
+	if (!ret)
+		ret = mn_store_put_rig(store, &text.rig, &board->rig_id, err);
+	free(validation);
 	session.rig_id = board->rig_id;
 	if (!ret)
 		ret = mn_store_begin_session(store, &session, &board->session_id, err);

@@ -92,6 +92,9 @@ struct mn_cost_rig {
 	double clock_hz;         /* NAN: not known */
 	const char *image;       /* build id of the firmware */
 	const char *cycle_model; /* virtual boards: name, version and parameters' hash */
+	/* Of that model against measured figures: a JSON object (validated.h); "": not validated.
+	 */
+	const char *validation;
 	struct mn_cost_model *models;
 	size_t n_models;
 	struct mn_cost_measured *measured;
@@ -112,6 +115,8 @@ struct mn_cost_rig *mn_cost_add_rig(struct mn_cost_table *table, const struct mn
 /* Clock, image and cycle model of a rig, once they are known. MN_E_NOMEM. */
 int mn_cost_set_provenance(struct mn_cost_table *table, struct mn_cost_rig *rig, double clock_hz,
 			   const char *image, const char *cycle_model);
+int mn_cost_set_validation(struct mn_cost_table *table, struct mn_cost_rig *rig,
+			   const char *validation);
 struct mn_cost_model *mn_cost_add_model(struct mn_cost_table *table, struct mn_cost_rig *rig,
 					const struct mn_cost_model *model);
 struct mn_cost_measured *mn_cost_add_measured(struct mn_cost_table *table, struct mn_cost_rig *rig,

@@ -109,6 +109,14 @@ static json_t *write_measured(const struct mn_cost_measured *m, int *failed)
 	return o;
 }
 
+/* null: not validated. */
+static json_t *validation(const char *text)
+{
+	json_t *o = text[0] ? json_loads(text, 0, NULL) : NULL;
+
+	return o ? o : json_null();
+}
+
 static json_t *write_rig(const struct mn_cost_rig *r, int *failed)
 {
 	json_t *models = json_array(), *layers = json_array(), *wholes = json_array();
@@ -118,10 +126,11 @@ static json_t *write_rig(const struct mn_cost_rig *r, int *failed)
 	for (size_t i = 0; i < r->n_measured; i++)
 		append(r->measured[i].layer[0] ? layers : wholes,
 		       write_measured(&r->measured[i], failed), failed);
-	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:s, s:o, s:o, s:o}", "kind", r->kind,
+	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "kind", r->kind,
 			 "board", r->board, "kernels", r->kernels, "cold", r->cold, "clock_hz",
 			 count(r->clock_hz), "image", r->image, "cycle_model", r->cycle_model,
-			 "models", models, "measured_layers", layers, "measured_models", wholes);
+			 "validation", validation(r->validation), "models", models,
+			 "measured_layers", layers, "measured_models", wholes);
 }
 
 int mn_cost_write_json(const struct mn_cost_table *table, FILE *f, struct mn_err *err)
@@ -414,10 +423,24 @@ static int read_measured(struct mn_cost_table *table, struct mn_cost_rig *rig, c
 	return 0;
 }
 
+/* An object as text, which the caller frees; NULL if it is not there or null. */
+static int get_object_text(const json_t *o, const char *name, char **ret, struct mn_err *err)
+{
+	const json_t *v = json_object_get(o, name);
+
+	if (!v || json_is_null(v))
+		return 0;
+	if (!json_is_object(v))
+		return mn_err_set(err, MN_E_INVALID, "\"%s\" is not an object", name);
+	*ret = json_dumps(v, JSON_COMPACT);
+	return *ret ? 0 : mn_err_set(err, MN_E_NOMEM, "out of memory");
+}
+
 static int read_rig(struct mn_cost_table *table, const json_t *o, struct mn_err *err)
 {
 	const json_t *models, *layers, *wholes;
 	struct mn_cost_rig r = {0}, *rig;
+	char *kept = NULL;
 	int rc;
 
 	if ((rc = get_string(o, "kind", &r.kind, err)) ||
@@ -427,19 +450,25 @@ static int read_rig(struct mn_cost_table *table, const json_t *o, struct mn_err 
 	    (rc = get_real(o, "clock_hz", &r.clock_hz, err)) ||
 	    (rc = get_optional(o, "image", &r.image, err)) ||
 	    (rc = get_optional(o, "cycle_model", &r.cycle_model, err)) ||
+	    (rc = get_object_text(o, "validation", &kept, err)) ||
 	    (rc = get_array(o, "models", &models, err)) ||
 	    (rc = get_array(o, "measured_layers", &layers, err)) ||
 	    (rc = get_array(o, "measured_models", &wholes, err)))
-		return rc;
+		goto out;
+	r.validation = kept;
 	rig = mn_cost_add_rig(table, &r);
-	if (!rig)
-		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	if (!rig) {
+		rc = mn_err_set(err, MN_E_NOMEM, "out of memory");
+		goto out;
+	}
 	for (size_t i = 0; i < json_array_size(models) && !rc; i++)
 		rc = read_model(table, rig, json_array_get(models, i), err);
 	for (size_t i = 0; i < json_array_size(layers) && !rc; i++)
 		rc = read_measured(table, rig, json_array_get(layers, i), err);
 	for (size_t i = 0; i < json_array_size(wholes) && !rc; i++)
 		rc = read_measured(table, rig, json_array_get(wholes, i), err);
+out:
+	free(kept);
 	return rc;
 }
 

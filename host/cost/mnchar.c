@@ -32,7 +32,7 @@ _Static_assert((int)MNCHAR_CONV_2D == MN_OP_CONV_2D && (int)MNCHAR_ADD == MN_OP_
 enum {
 	LAYER_SIZE_1 = sizeof(struct mnchar_layer),
 	COST_SIZE_1 = sizeof(struct mnchar_cost),
-	RIG_SIZE_1 = sizeof(struct mnchar_rig),
+	RIG_SIZE_1 = offsetof(struct mnchar_rig, validation),
 };
 
 int mnchar_fail(struct mnchar_error *err, int code, const char *fmt, ...)
@@ -305,6 +305,7 @@ int mnchar_table_rig(const struct mnchar_table *table, size_t rig, struct mnchar
 	out.kernels = t->rigs[rig].kernels;
 	out.cycle_model = t->rigs[rig].cycle_model;
 	out.clock_hz = t->rigs[rig].clock_hz;
+	out.validation = t->rigs[rig].validation;
 	give(ret_rig, out.size, &out, sizeof(out));
 	return 0;
 }

@@ -149,6 +149,9 @@ struct mnchar_rig {
 	const char *kernels;
 	const char *cycle_model; /* virtual boards: which; else "" */
 	double clock_hz;         /* NAN: not known */
+	/* How far the virtual board was found to be from measured layers: a JSON object with ops[]
+	 * of op, n, ratio, mape_pct, p95_pct; "": not validated, or not virtual. */
+	const char *validation;
 };
 
 size_t mnchar_table_rigs(const struct mnchar_table *table);

@@ -122,7 +122,7 @@ struct mn_cost_rig *mn_cost_add_rig(struct mn_cost_table *table, const struct mn
 	r->measured = NULL;
 	r->n_models = r->n_measured = 0;
 	if (keep(table, &r->kind) || keep(table, &r->board) || keep(table, &r->kernels) ||
-	    keep(table, &r->image) || keep(table, &r->cycle_model))
+	    keep(table, &r->image) || keep(table, &r->cycle_model) || keep(table, &r->validation))
 		return NULL;
 	table->n_rigs++;
 	return r;
@@ -136,6 +136,15 @@ int mn_cost_set_provenance(struct mn_cost_table *table, struct mn_cost_rig *rig,
 	rig->clock_hz = clock_hz;
 	rig->image = image;
 	rig->cycle_model = cycle_model;
+	return 0;
+}
+
+int mn_cost_set_validation(struct mn_cost_table *table, struct mn_cost_rig *rig,
+			   const char *validation)
+{
+	if (keep(table, &validation))
+		return MN_E_NOMEM;
+	rig->validation = validation;
 	return 0;
 }
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "validated.h"
+
 static const char header[] =
 	"record,kind,board,kernels,cold,clock_hz,image,cycle_model,op,backbone,"
 	"predicts,model,preferred,feature,value,value_ci95_lo,value_ci95_hi,value_std_err,value_"
@@ -14,6 +16,7 @@ static const char header[] =
 	"range_feature,range_min,range_max,fitted_at,"
 	"layer,model_name,ops,cycles,latency_ms,energy_mJ,power_mW,"
 	"excluded_latency,excluded_energy,source,measurement,path,paths,"
+	"validated_n,validated_ratio,validated_mape_pct,validated_p95_pct,"
 	"generator,schema,version\n";
 
 /* A cell and the comma behind it. */
@@ -61,8 +64,20 @@ static void begin(FILE *f, const char *record, const struct mn_cost_rig *r, cons
 	text(f, backbone);
 }
 
-static void end(FILE *f, const struct mn_cost_table *table)
+/* How far the virtual board was from measured figures for that op; empty: not validated. */
+static void end(FILE *f, const struct mn_cost_table *table, const struct mn_cost_rig *r,
+		const char *op)
 {
+	struct mn_validated v;
+
+	if (mn_validated_get(r->validation, op, &v)) {
+		fprintf(f, "%lld,", (long long)v.n);
+		number(f, v.ratio);
+		number(f, v.mape_pct);
+		number(f, v.p95_pct);
+	} else {
+		blank(f, 4);
+	}
 	text(f, table->generator);
 	fprintf(f, "%s,%d\n", MN_COST_SCHEMA, MN_COST_VERSION);
 }
@@ -102,7 +117,7 @@ static void write_term(FILE *f, const struct mn_cost_table *table, const struct 
 	for (uint32_t i = 0; i < m->n_paths; i++)
 		fprintf(f, "%s%s", i ? " " : "", mn_path_format(m->paths[i], path));
 	putc(',', f);
-	end(f, table);
+	end(f, table, r, m->op);
 }
 
 static void write_measured(FILE *f, const struct mn_cost_table *table, const struct mn_cost_rig *r,
@@ -128,7 +143,7 @@ static void write_measured(FILE *f, const struct mn_cost_table *table, const str
 	text(f, m->source);
 	fprintf(f, "%lld,", (long long)m->measurement);
 	blank(f, 2);
-	end(f, table);
+	end(f, table, r, op);
 }
 
 int mn_export_csv(const struct mn_cost_table *table, FILE *f, struct mn_err *err)

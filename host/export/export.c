@@ -205,6 +205,26 @@ static void drop_common_images(struct mn_cost_table *table)
 	}
 }
 
+static int add_validations(struct mn_store *store, struct mn_cost_table *table, struct mn_err *err)
+{
+	for (size_t i = 0; i < table->n_rigs; i++) {
+		struct mn_cost_rig *rig = &table->rigs[i];
+		char *text;
+		int rc;
+
+		if (strcmp(rig->kind, "virtual") != 0)
+			continue;
+		rc = mn_store_validation(store, rig->cycle_model, &text, err);
+		if (rc)
+			return rc;
+		rc = mn_cost_set_validation(table, rig, text);
+		free(text);
+		if (rc)
+			return mn_err_set(err, rc, "out of memory");
+	}
+	return 0;
+}
+
 int mn_export_table(struct mn_store *store, const struct mn_export_filter *filter,
 		    struct mn_cost_table **ret_table, struct mn_err *err)
 {
@@ -233,6 +253,8 @@ int mn_export_table(struct mn_store *store, const struct mn_export_filter *filte
 				"nothing is stored%s%s: run `mnchar collect` and `mnchar fit` "
 				"first",
 				filter->board ? " for " : "", filter->board ? filter->board : "");
+	if (!rc)
+		rc = add_validations(store, c.table, err);
 	if (!rc) {
 		drop_common_images(c.table);
 		mn_cost_choose(c.table);

@@ -25,6 +25,9 @@
 		   " protocol, compiler, flags, model)"                                            \
 		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"    \
 		   " ?16)")                                                                        \
+	X(RIG_VALIDATE, "UPDATE rig SET validation = ?2 WHERE id = ?1 AND validation <> ?2")       \
+	X(RIG_VALIDATION, "SELECT validation FROM rig WHERE model = ?1 AND kind = 'virtual'"       \
+			  " ORDER BY id DESC LIMIT 1")                                             \
 	X(SESSION_ADD, "INSERT INTO session (rig_id, sweep, sweep_hash, version, link, source,"    \
 		       " started_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                         \
 	X(SESSION_END, "UPDATE session SET ended_ms = ?2, status = ?3 WHERE id = ?1")              \

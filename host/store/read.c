@@ -408,3 +408,26 @@ int mn_store_each_failure(struct mn_store *store, const char *board,
 	sqlite3_finalize(stmt);
 	return rc;
 }
+
+int mn_store_validation(struct mn_store *store, const char *rig_model, char **ret,
+			struct mn_err *err)
+{
+	sqlite3_stmt *stmt;
+	char *text = NULL;
+	int rc = mn_store_stmt(store, MN_STMT_RIG_VALIDATION, &stmt, err);
+
+	if (rc < 0)
+		return rc;
+	mn_bind_text(stmt, 1, rig_model);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+		text = strdup(rc == SQLITE_ROW ? mn_column_text(stmt, 0) : "");
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		rc = mn_store_fail(store, rc, "read a rig's validation", err);
+	else
+		rc = text ? 0 : mn_err_set(err, MN_E_NOMEM, "out of memory");
+	sqlite3_reset(stmt);
+	if (rc == 0)
+		*ret = text;
+	return rc;
+}

@@ -78,6 +78,9 @@ struct mn_rig {
 	const char *compiler, *flags;
 	const char
 		*model; /* virtual: cycle model name, version and parameter hash; published: "" */
+	/* virtual: what data/boards/validation.json says of that model, "": not validated. Not part
+	 * of what makes rigs equal: the last one that is put stands. */
+	const char *validation;
 };
 
 /* Insert or find. */

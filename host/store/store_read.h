@@ -238,6 +238,14 @@ int mn_store_put_fit(struct mn_store *store, const struct mn_fit *fit,
 		     struct mn_err *err);
 
 /*
+ * What was recorded of how far a virtual rig's cycle model (rig_model) is from measured figures,
+ * newest first: a JSON object (host/cost/validated.h), or "": not validated, or no virtual rig. The
+ * caller frees *ret.
+ */
+int mn_store_validation(struct mn_store *store, const char *rig_model, char **ret,
+			struct mn_err *err);
+
+/*
  * What a layer on `path` with the features x (one for each of the path's terms, in the order of
  * terms) costs: value and its 95 % prediction interval, in the fit's unit; NAN for the interval if
  * the fit has none. MN_E_NOTFOUND: the path has no terms.

@@ -44,7 +44,7 @@ static void bind_rig(sqlite3_stmt *stmt, const struct mn_rig *rig)
 int mn_store_put_rig(struct mn_store *store, const struct mn_rig *rig, int64_t *ret_id,
 		     struct mn_err *err)
 {
-	sqlite3_stmt *find, *add;
+	sqlite3_stmt *find, *add, *validate;
 	int64_t id = 0;
 	int rc = mn_store_put_begin(store, err);
 
@@ -55,6 +55,12 @@ int mn_store_put_rig(struct mn_store *store, const struct mn_rig *rig, int64_t *
 		bind_rig(find, rig);
 		bind_rig(add, rig);
 		rc = mn_store_find_or_add(store, find, add, "store a rig", &id, err);
+	}
+	if (rc == 0 && rig->validation &&
+	    (rc = mn_store_stmt(store, MN_STMT_RIG_VALIDATE, &validate, err)) == 0) {
+		sqlite3_bind_int64(validate, 1, id);
+		mn_bind_text(validate, 2, rig->validation);
+		rc = mn_store_run(store, validate, "store a rig's validation", err);
 	}
 	rc = mn_store_put_end(store, rc, err);
 	if (rc == 0)

@@ -177,6 +177,20 @@ static int check(const struct mn_board *b, struct mn_err *err)
 	return 0;
 }
 
+/* Neither comments nor white space change what a file means. */
+static uint64_t hash_of(const uint8_t *bytes, size_t len)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+	int comment = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		comment = bytes[i] == '#' || (comment && bytes[i] != '\n');
+		if (!comment && bytes[i] > ' ')
+			hash = (hash ^ bytes[i]) * 0x100000001b3u;
+	}
+	return hash;
+}
+
 int mn_board_load(const char *path, struct mn_board **ret_board, struct mn_err *err)
 {
 	struct mn_board *board = NULL;
@@ -211,9 +225,7 @@ int mn_board_load(const char *path, struct mn_board **ret_board, struct mn_err *
 		mn_err_prefix(err, rc, "%s: ", path);
 		goto out;
 	}
-	board->file_hash = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < len; i++)
-		board->file_hash = (board->file_hash ^ bytes[i]) * 0x100000001b3u;
+	board->file_hash = hash_of(bytes, len);
 	*ret_board = board;
 	board = NULL;
 out:

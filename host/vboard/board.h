@@ -188,7 +188,7 @@ struct mn_board {
 	char *marker; /* "gpioa 8" */
 	char *layer;  /* "gpioa 9": on the same port; NULL: there is none */
 	struct mn_board_model *model;
-	uint64_t file_hash; /* FNV-1a of the file's bytes */
+	uint64_t file_hash; /* FNV-1a of the file's bytes without comments and white space */
 };
 
 /* Read and check a file. MN_E_NOTFOUND, MN_E_SYNTAX (the sentence has the place), MN_E_NOMEM. */

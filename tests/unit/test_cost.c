@@ -181,12 +181,17 @@ static void json_reads_back_to_the_same_json(void **state)
 	struct mn_store *store = planted_store("b.db");
 	struct mn_cost_table *table = export_all(store), *loaded;
 	size_t len, again_len;
-	char *text = to_json(table, &len), *again;
+	char *text, *again;
 
 	(void)state;
+	assert_int_equal(mn_cost_set_validation(table, &table->rigs[0], "{\"ops\":[{\"n\":3}]}"),
+			 0);
+	text = to_json(table, &len);
 	loaded = from_json(text, len);
 	again = to_json(loaded, &again_len);
 	assert_string_equal(text, again);
+	assert_string_equal(loaded->rigs[0].validation, "{\"ops\":[{\"n\":3}]}");
+	assert_string_equal(loaded->rigs[1].validation, "");
 	free(text);
 	free(again);
 	mn_cost_table_free(table);

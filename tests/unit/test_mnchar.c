@@ -75,6 +75,7 @@ static void rigs_are_listed_and_found(void **state)
 	assert_string_equal(rig.board, "test-board");
 	assert_string_equal(rig.kernels, "test/1");
 	assert_string_equal(rig.cycle_model, "made up");
+	assert_string_equal(rig.validation, ""); /* a table from before there was one */
 	assert_int_equal(rig.cold, 0);
 	assert_true(rig.clock_hz == 180e6);
 	assert_int_equal(mnchar_table_rig(table, 2, &rig), MNCHAR_E_NOTFOUND);

@@ -700,11 +700,37 @@ static void kinds_have_names(void **state)
 	mn_store_close(NULL);
 }
 
+/* What was validated makes no other rig; the last one that is put stands. */
+static void validation_is_kept_up_to_date(void **state)
+{
+	struct mn_store *store = open_or_die(in_scratch("a.db"), MN_STORE_CREATE);
+	struct mn_rig rig = test_rig();
+	int64_t id, again;
+	char *text;
+
+	(void)state;
+	assert_int_equal(mn_store_put_rig(store, &rig, &id, NULL), 0);
+	assert_int_equal(mn_store_validation(store, "m4-1", &text, NULL), 0);
+	assert_string_equal(text, "");
+	free(text);
+	rig.validation = "{\"ops\":[]}";
+	assert_int_equal(mn_store_put_rig(store, &rig, &again, NULL), 0);
+	assert_int_equal(again, id);
+	assert_int_equal(mn_store_validation(store, "m4-1", &text, NULL), 0);
+	assert_string_equal(text, "{\"ops\":[]}");
+	free(text);
+	assert_int_equal(mn_store_validation(store, "m4-2", &text, NULL), 0);
+	assert_string_equal(text, "");
+	free(text);
+	mn_store_close(store);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make_scratch, remove_scratch)
 	const struct CMUnitTest tests[] = {
 		T(equal_rigs_are_one),
+		T(validation_is_kept_up_to_date),
 		T(equal_probes_are_one),
 		T(figures_are_derived),
 		T(filters_and_latest),
