@@ -1,34 +1,50 @@
 /* SPDX-License-Identifier: MIT */
+/* clang-format off */
 /*
  * Cortex-M7 pipeline with L1 caches, TCM and the STM32F7 memories behind AXI.
  *
- * Arm publishes no table. Sources of the rules: L = LLVM's ARMScheduleM7, J = jnk0le's measurements
- * on an STM32H743 (which has ECC on its memories; the F7 has not: [I] for the store buffer), K =
- * SLOTHY.
+ * Arm publishes no table. Sources: L = LLVM's ARMScheduleM7 (written by Arm), J = jnk0le/random, measured
+ * on an STM32H743 (which has ECC on its memories; the F7 has not: [I] for the store buffer), K = SLOTHY's
+ * model, X = independent measurements. Nobody measured an STM32F7.
  *
- * rule                                                               parameter certainty
- * -----------------------------------------------------------------  ------------------------
- * --------- in order, two a cycle; the younger never before the older           - L J K agree
- * latencies: ALU 1, MUL/MAC 2, saturating 2, LDR 1, LDRB/LDRH 2       alu_latency …             L J
- * agree operand read early (address, inline shift): one cycle more          early_operand_cycles L
- * J agree … index register of a load: one more still                          load_index_cycles L
- * accumulator and store data: read late                               late_operand_cycles       L J
- * agree LDR result into a multiply: one more                                load_to_multiply_cycles
- * L ADD/SUB/MOV as older with operands ready early forwards in-cycle    early_alu measured (J, X)
- * one SIMD/bit-field op a pair, older slot only                       -                         J L
- * X K agree one multiply a pair; no multiply with a store                       - J one inline
- * shift or rotated constant a pair                         -                         J X two loads
- * only to different 32-bit banks; one store                 -                         J LDRD, LDM,
- * DIV, MRS … alone; LDM/STM two words a cycle              -                         J predicted
- * taken branch ends its group, no bubble                    btac_entries              J mispredict
- * 8, or 6 if the flags are 3 cycles old                    mispredict_cycles …       J 64-bit fetch
- * into a 4-entry queue                                   fetch_bytes, fetch_queue  recollected byte
- * stores merge by read-modify-write, 4 cycles a bank             store_*                   measured
- * on H743 L1: 32-byte lines, seeded pseudo-random replacement                 l1_* recollected a
- * miss blocks until its first word; the line then holds the bus     flash_first_cycles … inferred
+ * rule                                                          parameter                     certainty
+ * in order, two a cycle; the younger never before the older     -                             L J K agree
+ * latencies: ALU 1, MUL/MAC 2, saturating 2, LDR 1, LDRB/H 2    alu_latency ...               L J agree
+ * operand read early (address, inline or PKH shift, extend,     early_operand_cycles          L J agree
+ *   bit field): one cycle more
+ * product as an address: one more still (not as a shift: K's    multiply_to_early_cycles      L
+ *   published schedules hold without)
+ * index register of a load: one more still                      load_index_cycles             L
+ * accumulator one stage late, store data two                    late_operand_cycles           L J agree
+ * LDR result into a multiply: one more                          load_to_multiply_cycles       L
+ * load behind a store to the same word                          store_to_load_cycles          L
+ * ADD/SUB/MOV as older, operands ready before: result in-cycle  early_alu                     measured (J, X)
+ * one SIMD or bit-field instruction a pair, older slot only     -                             J L X K agree
+ * one multiply a pair; no multiply with a store                 -                             J
+ * one inline shift or rotated constant a pair                   -                             J X
+ * two loads only from different 32-bit banks; one store         -                             J
+ * LDRD, LDM, VLDR.64, DIV, MRS, TBB, barriers alone;            -                             J
+ *   LDM/STM two words a cycle
+ * predicted taken branch ends its group, no bubble; the next    btac_entries                  J; size recollected
+ *   group may start at once
+ * misprediction 8, or 6 if the flags are 3 cycles old           mispredict_cycles ...         J
+ * taken and not in the BTAC 3, indirect elsewhere 5             cold_taken_cycles,            inferred
+ *                                                               indirect_cycles
+ * 64-bit fetch into a 4-entry queue, 2 cycles to issue          fetch_*                       TRM, recollected, inferred
+ * division by significant quotient bits                         divide_*                      inferred
+ * unaligned load 3 more; unaligned store 4 to drain             unaligned_*                   J
+ * store buffer: a word a cycle; bytes and halves merge by       store_*                       measured on the H743;
+ *   read-modify-write, 4 cycles a bank, 2 in the same word                                    entries inferred
+ * FPU: VADD/VMUL 3, VFMA 5 (3 to the next accumulate), VDIV 16, fp_*                          J
+ *   VSQRT 14 blocking; one FP instruction a pair
+ * L1: 32-byte lines, 2 ways I, 4 ways D, write-back, read and   l1_*                          sizes RM0385, RM0410;
+ *   write allocate, seeded pseudo-random replacement                                          ways, policy recollected
+ * TCM: no wait, no cache                                        memory map                    RM
+ * a miss blocks until its first word; the line holds the bus    flash_*, sram_*, evict_cycles inferred from 7 WS
  *
  * Wrong-path fetches are not simulated, nor do they enter the cache.
  */
+/* clang-format on */
 #include "cycles.h"
 
 #include <stdlib.h>
@@ -428,7 +444,7 @@ static uint64_t operands(const struct m7 *s, const struct mn_insn *i, int pairin
 		unsigned r = (unsigned)__builtin_ctz(set);
 		uint64_t at = s->ready[r] + p->early_operand_cycles;
 
-		if (s->producer[r] == P_MAC)
+		if (s->producer[r] == P_MAC && (i->attr & (MN_IA_LOAD | MN_IA_STORE)))
 			at += p->multiply_to_early_cycles;
 		if (((i->index >> r) & 1) && s->producer[r] == P_LOAD)
 			at += p->load_index_cycles;
