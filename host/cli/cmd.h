@@ -27,6 +27,7 @@
 #define MN_VERB_TABLE(X)                                                                           \
 	X(boards, "list the boards that are plugged in, and the virtual ones")                     \
 	X(meters, "list the power monitors that are plugged in")                                   \
+	X(doctor, "check rights, ports, clocks and the wiring, and say what to do")                \
 	X(flash, "write the sweep firmware to a board")                                            \
 	X(collect, "measure a sweep on boards, into the database")                                 \
 	X(import, "put figures from elsewhere (CSV) into the database")                            \

@@ -12,6 +12,12 @@ struct mn_known_board {
 	const char *cpu;        /* "cortex-m4" */
 	const char *flash_size; /* for people */
 	uint32_t flash_base;    /* where an image is written */
+	/*
+	 * What the chip draws at most while layers run, at 3.3 V: published means of whole models
+	 * (161, 444 and 431 mW; MicroNets 2021 and Heim et al.) and a tenth for what is above the
+	 * mean [I].
+	 */
+	uint32_t max_uA;
 };
 
 /* board is NULL at the end. */

@@ -4,16 +4,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "board_link.h"
-#include "client.h"
+#include "direct.h"
 #include "known.h"
-#include "loop.h"
 #include "paths.h"
 #include "ports.h"
 #include "rig.h"
@@ -126,82 +122,14 @@ out:
 int mn_target_hello(const char *link_spec, int timeout_ms, struct mn_msg_hello *ret_hello,
 		    struct mn_err *err)
 {
-	struct mn_client_config config = {
-		.answer_us = 400000,
-		.attempts = 3,
-		.hello_us = (uint32_t)timeout_ms * 1000u,
-		.recoveries = 0,
-		.batch_first = 1,
-	};
-	struct mn_client *client = NULL;
-	struct mn_link *link = NULL;
-	struct mn_client_event ev;
-	int ret = mn_link_open(link_spec, &link, err);
+	struct mn_direct *direct;
+	int ret = mn_direct_open(link_spec, timeout_ms, &direct, err);
 
 	if (ret)
 		return ret;
-	/* Never raised: a board that an earlier host left at another rate comes back to the first
-	 * by itself. */
-	if (mn_link_has_baud(link))
-		config.baud = 115200;
-	ret = mn_client_new(&config, &client);
-	if (ret) {
-		mn_err_set(err, ret, "out of memory");
-		goto out;
-	}
-	mn_client_start(client, mn_loop_now_us());
-	for (;;) {
-		struct pollfd p = {.fd = mn_link_fd(link), .events = POLLIN};
-		int64_t now = mn_loop_now_us(), wait;
-		uint8_t byte;
-		size_t n;
-		const uint8_t *out = mn_client_output(client, &n);
-		ssize_t got = n ? mn_link_write(link, out, n, err) : 0;
-
-		if (got > 0)
-			mn_client_sent(client, (size_t)got);
-		else if (got < 0 && got != MN_E_AGAIN) {
-			ret = (int)got;
-			goto out;
-		}
-		wait = (mn_client_deadline(client) - now) / 1000 + 1;
-		if (poll(&p, 1, wait < 0 ? 0 : (int)wait) < 0 && errno != EINTR) {
-			ret = mn_err_set(err, MN_E_IO, "cannot wait for %s: %s", link_spec,
-					 strerror(errno));
-			goto out;
-		}
-		ev.type = MN_CLIENT_NONE;
-		while (ev.type == MN_CLIENT_NONE && (got = mn_link_read(link, &byte, 1, err)) == 1)
-			(void)mn_client_input(client, &byte, 1, mn_loop_now_us(), &ev);
-		if (ev.type == MN_CLIENT_NONE && got < 0 && got != MN_E_AGAIN) {
-			ret = (int)got;
-			goto out;
-		}
-		if (ev.type == MN_CLIENT_NONE)
-			mn_client_tick(client, mn_loop_now_us(), &ev);
-		switch (ev.type) {
-		case MN_CLIENT_READY:
-			*ret_hello = *mn_client_hello(client);
-			goto out;
-		case MN_CLIENT_FAILED:
-			if (err)
-				*err = ev.err;
-			ret = ev.err.code;
-			goto out;
-		case MN_CLIENT_FAULT:
-			ret = mn_err_set(
-				err, MN_E_FAULT,
-				"its processor has faulted (pc %08x): press the reset button",
-				ev.fault.pc);
-			goto out;
-		default:
-			break;
-		}
-	}
-out:
-	mn_client_free(client);
-	mn_link_close(link);
-	return ret;
+	*ret_hello = *mn_direct_hello(direct);
+	mn_direct_close(direct);
+	return 0;
 }
 
 /* ---- names ---- */
