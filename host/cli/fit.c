@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "energy_fit.h"
 #include "fit.h"
 #include "paths.h"
 #include "store.h"
@@ -157,6 +158,29 @@ static int compare(const struct mn_fit *fit, void *arg)
 	return mn_table_add(table, cells);
 }
 
+/* Which way tells energy best: a line for each board that has some. */
+static int compare_energy(const struct mn_energy_compared *c, void *arg)
+{
+	int *lines = arg;
+
+	if (!(*lines)++)
+		printf("\nEnergy, out-of-fold MAPE of ways to tell a layer's from its latency or "
+		       "its "
+		       "ops:\n");
+	printf("%s %s %s, %.4g mW (std %.1f %%):", mn_kind_name(c->kind), c->board,
+	       c->cold ? "cold" : "warm", c->power_mean_mW,
+	       100 * c->power_std_mW / c->power_mean_mW);
+	for (int w = 0; w < MN_ENERGY_WAYS; w++)
+		if (!isnan(c->mape_pct[w]))
+			printf(" %s %.1f %%,", mn_energy_way_name((enum mn_energy_way)w),
+			       c->mape_pct[w]);
+	printf(" n %" PRId64 " with ops, %s; without the third over all %" PRId64
+	       ": %.1f %%, %.1f %%. Better: %s\n",
+	       c->n_ops, c->folds, c->n, c->all_mape_pct[MN_ENERGY_CONSTANT],
+	       c->all_mape_pct[MN_ENERGY_POWER], mn_energy_way_name(c->best));
+	return 0;
+}
+
 int mn_cmd_fit(int argc, char **argv)
 {
 	static const struct mn_column columns[] = {
@@ -173,6 +197,7 @@ int mn_cmd_fit(int argc, char **argv)
 	struct mn_table *table = NULL;
 	struct mn_store *store = NULL;
 	struct mn_fit_stats stats = {0};
+	int energy_lines = 0;
 	struct mn_err err = {0};
 	char schema[PATH_MAX];
 	int rc;
@@ -193,6 +218,9 @@ int mn_cmd_fit(int argc, char **argv)
 				&err);
 	if (rc == 0 && mn_table_rows(table))
 		rc = mn_table_print(table);
+	if (rc == 0)
+		rc = mn_energy_compare(store, my.boards, my.n_boards, compare_energy, &energy_lines,
+				       &err);
 	mn_store_close(store);
 	mn_table_free(table);
 	free(my.boards);
