@@ -7,27 +7,20 @@
 #include "graph.h"
 #include "lower.h"
 
-static bool is_listed(const int32_t *list, uint32_t n, int32_t tensor)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (list[i] == tensor)
-			return true;
-	return false;
-}
-
 /* The conversion of a model's float (or uint8) input or output, which is the application's. */
-static bool is_boundary(const struct mn_subgraph *s, const struct mn_operator *o)
+static bool is_boundary(const struct mn_graph *g, const struct mn_subgraph *s,
+			const struct mn_operator *o)
 {
 	if (o->n_inputs < 1 || o->n_outputs != 1 || o->inputs[0] < 0)
 		return false;
 	if (o->builtin == MN_BUILTIN_QUANTIZE)
 		return s->tensors[o->inputs[0]].type != MN_TYPE_INT8 &&
 		       s->tensors[o->outputs[0]].type == MN_TYPE_INT8 &&
-		       is_listed(s->inputs, s->n_inputs, o->inputs[0]);
+		       (g->tensors[o->inputs[0]].role & MN_GRAPH_INPUT);
 	if (o->builtin == MN_BUILTIN_DEQUANTIZE || o->builtin == MN_BUILTIN_QUANTIZE)
 		return s->tensors[o->inputs[0]].type == MN_TYPE_INT8 &&
 		       s->tensors[o->outputs[0]].type != MN_TYPE_INT8 &&
-		       is_listed(s->outputs, s->n_outputs, o->outputs[0]);
+		       (g->tensors[o->outputs[0]].role & MN_GRAPH_OUTPUT);
 	return false;
 }
 
@@ -68,17 +61,17 @@ static int add_part(struct mn_graph *g, const struct mn_subgraph *s, uint32_t op
 static int take_tensors(struct mn_graph *g, const struct mn_subgraph *s)
 {
 	for (uint32_t t = 0; t < s->n_tensors; t++) {
-		uint8_t role = 0;
+		uint8_t role = s->tensors[t].data ? MN_GRAPH_CONSTANT : 0;
 
-		if (s->tensors[t].data)
-			role |= MN_GRAPH_CONSTANT;
-		if (is_listed(s->inputs, s->n_inputs, (int32_t)t))
-			role |= MN_GRAPH_INPUT;
-		if (is_listed(s->outputs, s->n_outputs, (int32_t)t))
-			role |= MN_GRAPH_OUTPUT;
 		if (mn_graph_add_tensor(g, (uint32_t)s->tensors[t].bytes, role) < 0)
 			return MN_E_NOMEM;
 	}
+	for (uint32_t i = 0; i < s->n_inputs; i++)
+		if (s->inputs[i] >= 0)
+			g->tensors[s->inputs[i]].role |= MN_GRAPH_INPUT;
+	for (uint32_t i = 0; i < s->n_outputs; i++)
+		if (s->outputs[i] >= 0)
+			g->tensors[s->outputs[i]].role |= MN_GRAPH_OUTPUT;
 	return 0;
 }
 
@@ -115,7 +108,7 @@ int mn_graph_from_model(const struct mn_model *model, struct mn_graph **ret_grap
 	if (rc < 0)
 		mn_err_set(err, rc, "out of memory");
 	for (uint32_t i = 0; i < s->n_operators && rc == 0; i++) {
-		if (is_boundary(s, &s->operators[i])) {
+		if (is_boundary(g, s, &s->operators[i])) {
 			rc = leave_out(g, s, i);
 			continue;
 		}

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "arena.h"
+#include "exec.h"
+#include "graph.h"
 #include "kernel.h"
 #include "lower.h"
 
@@ -57,6 +59,33 @@ static void run(const struct mn_lowered *s, const struct mn_kernel_set *set)
 	free(args.scratch);
 	free(a);
 	free(b);
+}
+
+/* A program that is planned is one that a board would take, had it the memory. */
+static void plan_graph(const struct mn_model *model)
+{
+	struct mn_graph *graph;
+	struct mn_graph_plan *plan;
+	struct mn_err err = {0};
+
+	if (mn_graph_from_model(model, &graph, &err) < 0) {
+		if (!err.code)
+			abort();
+		return;
+	}
+	if (graph->n_nodes <= MN_PROGRAM_STEPS_MAX && graph->n_tensors <= 1000 &&
+	    mn_graph_plan(graph, mn_kernel_sets[0], &plan, &err) == 0) {
+		int rc = mn_program_check(&plan->program, plan->program.arena_bytes,
+					  plan->weight_bytes, 4 * MN_BIAS_WORDS, NULL, NULL, NULL,
+					  NULL);
+
+		/* Too many channels for the bias pool, or a model that reads what it has not
+		 * written, or writes a tensor in place. */
+		if (rc < 0 && rc != MN_E_TOO_BIG && rc != MN_E_INVALID)
+			abort();
+		mn_graph_plan_free(plan);
+	}
+	mn_graph_free(graph);
 }
 
 static volatile unsigned sink;
@@ -114,6 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else if (!err.code) {
 		abort();
 	}
+	plan_graph(model);
 	mn_model_free(model);
 	sink = sum;
 	return 0;
