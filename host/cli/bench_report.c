@@ -339,9 +339,9 @@ static double alone_mJ(const struct bench_layer *l)
 static int print_table(const struct bench *b, struct mn_err *err)
 {
 	static const struct mn_column columns[] = {
-		{"step", 1},      {"operator", 1},          {"layer", 0},     {"macs", 1},
-		{"cycles", 1},    {"in_program_cycles", 1}, {"share_pct", 1}, {"latency_ms", 1},
-		{"energy_mJ", 1}, {"predicted_ms", 1},      {"error_pct", 1}, {"by", 0}};
+		{"step", 1},         {"operator", 1},  {"macs", 1},       {"cycles", 1},
+		{"in_program", 1},   {"share_pct", 1}, {"latency_ms", 1}, {"energy_mJ", 1},
+		{"predicted_ms", 1}, {"error_pct", 1}, {"by", 0},         {"layer", 0}};
 	struct mn_table *table = mn_table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	char text[8][32];
 	int rc = table ? 0 : MN_E_NOMEM;
@@ -354,15 +354,15 @@ static int print_table(const struct bench *b, struct mn_err *err)
 
 		rc = mn_table_addf(
 			table,
-			"%" PRId64 "\t%" PRId64 "\t%s\t%" PRIu64
-			"\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s",
-			i, l->op, l->text, l->info.macs, cell(text[0], 32, "%.0f", alone_cycles(l)),
+			"%" PRId64 "\t%" PRId64 "\t%" PRIu64
+			"\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\t%s",
+			i, l->op, l->info.macs, cell(text[0], 32, "%.0f", alone_cycles(l)),
 			cell(text[1], 32, "%.0f", known(l->in_program)),
-			cell(text[2], 32, "%.1f", 100 * l->in_program / b->in_program),
+			cell(text[2], 32, "%.1f", 100 * known(l->in_program) / b->in_program),
 			cell(text[3], 32, "%.4f", ms), cell(text[4], 32, "%.5f", alone_mJ(l)),
 			cell(text[5], 32, "%.4f", l->predicted_ms),
 			cell(text[6], 32, "%+.1f", percent(l->predicted_ms, ms)),
-			l->by ? l->by : "", l->extrapolated ? ", extrapolated" : "");
+			l->by ? l->by : "", l->extrapolated ? ", extrapolated" : "", l->text);
 	}
 	if (rc == 0)
 		rc = mn_table_print(table);

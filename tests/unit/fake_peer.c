@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "program.h"
 
 #define FIRST_BAUD  115200
 #define OVERHEAD    10
@@ -89,7 +90,7 @@ static void emit_error(struct fake_peer *f, uint16_t seq, int code)
 
 static void emit_result(struct fake_peer *f, uint16_t index, uint16_t seq)
 {
-	uint8_t reps[4 * 3 * 64];
+	uint8_t reps[4 * 3 * 64], steps[4 * MN_PROGRAM_STEPS_MAX];
 	uint64_t tag = f->tags[index];
 	uint32_t n = f->reps[index];
 	struct mn_msg_result m = {
@@ -115,6 +116,12 @@ static void emit_result(struct fake_peer *f, uint16_t index, uint16_t seq)
 		m.have = 500;
 		m.rep_cycles_len = 0;
 	}
+	if (!m.status && (m.mode & MN_PROBE_STEPS)) {
+		m.step_cycles = steps;
+		m.step_cycles_len = (uint16_t)(4 * f->steps[index]);
+	}
+	for (uint32_t i = 0; i < m.step_cycles_len / 4u; i++)
+		mn_put_le32(steps + 4 * i, 100 + i);
 	for (uint32_t i = 0; i < m.rep_cycles_len / 4u; i++)
 		mn_put_le32(reps + 4 * i, fake_peer_cycles(tag) + i % 2);
 	EMIT(f, RESULT, result, seq, &m);
@@ -164,6 +171,8 @@ static void unpack_batch(struct fake_peer *f)
 		f->reps[i] = probe.reps;
 		f->kernels[i] = probe.kernels;
 		f->modes[i] = probe.mode;
+		f->steps[i] =
+			probe.n_steps < MN_PROGRAM_STEPS_MAX ? probe.n_steps : MN_PROGRAM_STEPS_MAX;
 	}
 }
 

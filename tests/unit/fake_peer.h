@@ -46,7 +46,7 @@ struct fake_peer {
 	uint16_t run_seq;
 	int64_t busy_until;
 	uint64_t tags[FAKE_PROBES_MAX];
-	uint16_t reps[FAKE_PROBES_MAX];
+	uint16_t reps[FAKE_PROBES_MAX], steps[FAKE_PROBES_MAX];
 	uint8_t kernels[FAKE_PROBES_MAX], modes[FAKE_PROBES_MAX];
 	uint32_t started; /* probes begun since power-on */
 	uint8_t data[65536];

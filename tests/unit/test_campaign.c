@@ -89,15 +89,20 @@ static void add_board(struct run *run, const char *name, int virt, const char *a
 	run->n++;
 }
 
-static int go(struct run *run, struct mn_err *err)
+static int go_with(struct run *run, const struct mn_sweep *with, struct mn_err *err)
 {
 	int ret;
 
-	run->config.sweep = &sweep;
+	run->config.sweep = with;
 	assert_int_equal(mn_store_open(db, MN_STORE_CREATE, schema, &run->config.store, err), 0);
 	ret = mn_campaign_run(&run->config, run->targets, run->n, &run->outcome, err);
 	mn_store_close(run->config.store);
 	return ret;
+}
+
+static int go(struct run *run, struct mn_err *err)
+{
+	return go_with(run, &sweep, err);
 }
 
 struct counts {
@@ -404,12 +409,144 @@ static void clock_check_arithmetic(void **state)
 			 MN_E_INVALID);
 }
 
+/* A chain of layers that hand 16 bytes back and forth. */
+enum { STEPS = 90 };
+
+struct chain {
+	struct mn_step steps[STEPS];
+	struct mn_program program;
+	int code; /* what asking for the program gives */
+	int64_t weight_bytes;
+};
+
+static void chain_init(struct chain *c, uint32_t arena_bytes, int64_t weight_bytes, int code)
+{
+	static const char text[] = "fully_connected in=1x1x1x16 out_c=16";
+
+	memset(c, 0, sizeof(*c));
+	for (uint32_t i = 0; i < STEPS; i++) {
+		assert_int_equal(mn_layer_parse(text, strlen(text), &c->steps[i].layer, NULL, NULL),
+				 0);
+		c->steps[i].in_off = i % 2 ? 4096 : 0;
+		c->steps[i].out_off = i % 2 ? 0 : 4096;
+		c->steps[i].scratch_off = 1024;
+		c->steps[i].scratch_bytes = 2048;
+	}
+	c->program = (struct mn_program){STEPS, arena_bytes, c->steps};
+	c->weight_bytes = weight_bytes;
+	c->code = code;
+}
+
+static int chain_program(const struct mn_kernel_set *set, void *arg, struct mn_stored_program *ret,
+			 struct mn_err *err)
+{
+	const struct chain *c = arg;
+
+	(void)set;
+	if (c->code)
+		return mn_err_set(err, c->code, "there is no such kernel");
+	*ret = (struct mn_stored_program){
+		.model = "chain",
+		.program = &c->program,
+		.weight_bytes = c->weight_bytes,
+	};
+	return 0;
+}
+
+struct pieces {
+	int singles, pieces;
+	int64_t next; /* step after the last piece */
+	struct mn_store *store;
+};
+
+static int count_piece(const struct mn_row *row, void *arg)
+{
+	struct pieces *p = arg;
+	uint32_t cycles[STEPS];
+
+	assert_string_equal(row->model, "chain");
+	assert_int_equal(row->program_steps, STEPS);
+	assert_int_equal(row->program_arena_bytes, 4112);
+	assert_true(row->cycles > 0);
+	if (row->n_steps == 1) {
+		p->singles++;
+		return 0;
+	}
+	assert_int_equal(row->first_step, p->next);
+	assert_int_equal(row->ops, row->n_steps * 2 * 256);
+	assert_int_equal(mn_store_get_steps(p->store, row->measurement_id, cycles, STEPS, NULL),
+			 row->n_steps);
+	p->next += row->n_steps;
+	p->pieces++;
+	return 0;
+}
+
+static int refuse_row(const struct mn_row *row, void *arg)
+{
+	(void)row;
+	(void)arg;
+	fail_msg("a piece of a program is among the rows that fits see");
+	return 0;
+}
+
+static int count_refused(const struct mn_failure_row *row, void *arg)
+{
+	int *n = arg;
+
+	assert_true(row->code == MN_E_UNSUPPORTED || row->code == MN_E_TOO_BIG);
+	assert_int_equal(row->retry, 0);
+	++*n;
+	return 0;
+}
+
+static void models_as_programs(void **state)
+{
+	static struct chain fits, large, heavy, lacking;
+	const struct mn_campaign_model models[] = {
+		{"chain", "test", chain_program, &fits},
+		{"large", "test", chain_program, &large},
+		{"heavy", "test", chain_program, &heavy},
+		{"lacking", "test", chain_program, &lacking},
+	};
+	struct run run = {.config = {.models = models, .n_models = 4, .kernels = "dsp"}};
+	const struct mn_row_filter programs = {.kind = -1, .programs = 1}, all = {.kind = -1};
+	struct pieces p = {0};
+	int refused = 0;
+
+	(void)state;
+	chain_init(&fits, 4112, 256, 0);
+	chain_init(&large, 64u << 20, 256, 0);
+	chain_init(&heavy, 4112, 1 << 30, 0);
+	chain_init(&lacking, 4112, 256, MN_E_UNSUPPORTED);
+	run.config.run = (struct mn_campaign_run){1, 1, 0, 1, 2, 1};
+	add_board(&run, "virtual-f446re", 1, "");
+	assert_int_equal(go_with(&run, NULL, NULL), 0);
+	assert_int_equal(run.outcome.refused, 3);
+	assert_int_equal(run.outcome.failed + run.outcome.open, 0);
+	assert_int_equal(mn_store_open(db, MN_STORE_READ, schema, &p.store, NULL), 0);
+	assert_int_equal(mn_store_each_row(p.store, &programs, count_piece, &p, NULL), 0);
+	assert_int_equal(mn_store_each_row(p.store, &all, refuse_row, NULL, NULL), 0);
+	assert_int_equal(mn_store_each_failure(p.store, NULL, count_refused, &refused, NULL), 0);
+	mn_store_close(p.store);
+	assert_int_equal(p.singles, STEPS);
+	assert_true(p.pieces > 1); /* the board's batch does not hold 90 steps */
+	assert_int_equal(p.next, STEPS);
+	assert_int_equal(refused, 3);
+	assert_int_equal(run.outcome.measured, (size_t)(p.singles + p.pieces));
+	/* Nothing is measured, or refused, anew. */
+	assert_int_equal(go_with(&run, NULL, NULL), 0);
+	assert_int_equal(run.outcome.measured, 0);
+	assert_int_equal(run.outcome.known, (size_t)(p.singles + p.pieces));
+	assert_int_equal(run.outcome.refused, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_board_then_again, new_db, end_db),
 		cmocka_unit_test_setup_teardown(kernels_override_and_limit, new_db, end_db),
 		cmocka_unit_test_setup_teardown(equal_probes_are_one, new_db, end_db),
+		cmocka_unit_test_setup_teardown(models_as_programs, new_db, end_db),
 		cmocka_unit_test_setup_teardown(several_boards_at_once, new_db, end_db),
 		cmocka_unit_test_setup_teardown(boards_that_go_and_come_back, new_db, end_db),
 		cmocka_unit_test_setup_teardown(probe_that_takes_the_board_down, new_db, end_db),
