@@ -70,12 +70,8 @@ static uint64_t unaligned(uint64_t words, uint32_t n)
 	return words / 4 * quarters[n % 4] + words % 4 * quarters[n % 4] / 4;
 }
 
-/*
- * Bytes that a data cache of `cache` bytes fetches again when `bytes` are gone through again and
- * again, in each pass: random replacement, fitted by a line (within 8 % of 1 - exp(-miss * bytes /
- * cache)).
- */
-static uint64_t refetched(uint64_t bytes, uint64_t cache)
+/* Random replacement, fitted by a line (within 8 % of 1 - exp(-miss * bytes / cache)). */
+uint64_t mn_loops_refetched(uint64_t bytes, uint64_t cache)
 {
 	uint64_t excess;
 
@@ -87,8 +83,8 @@ static uint64_t refetched(uint64_t bytes, uint64_t cache)
 
 static void count_refetches(uint64_t *v, uint64_t passes, uint64_t bytes)
 {
-	V(REFETCH_4K) = passes * refetched(bytes, 4096);
-	V(REFETCH_16K) = passes * refetched(bytes, 16384);
+	V(REFETCH_4K) = passes * mn_loops_refetched(bytes, 4096);
+	V(REFETCH_16K) = passes * mn_loops_refetched(bytes, 16384);
 }
 
 /* Which of the four ways of gather() each output pixel takes. */

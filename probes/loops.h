@@ -20,4 +20,8 @@ void mn_loops_of(const struct mn_layer *layer, const struct mn_layer_info *info,
  * and window positions. */
 uint64_t mn_loops_taps(const struct mn_layer *layer, const struct mn_layer_info *info, int dim);
 
+/* Bytes that a data cache of `cache` bytes fetches again when `bytes` are gone through again and
+ * again, in each pass. */
+uint64_t mn_loops_refetched(uint64_t bytes, uint64_t cache);
+
 #endif

@@ -119,6 +119,9 @@ static int print_one(const struct predict_model *m, const struct prediction *p, 
 	if (rc < 0)
 		return rc;
 	print_cost("latency", &p->latency.total, "ms");
+	if (p->latency.total.refill > 0)
+		printf(", %.2g ms of it to fetch constants that other layers displaced",
+		       p->latency.total.refill);
 	if (p->ops.have)
 		printf("; by op count alone: %.4g ms", p->ops.total.value);
 	putchar('\n');
@@ -211,6 +214,7 @@ static json_t *total_json(const struct predict_model *m, const struct prediction
 
 	json_object_set_new(j, "latency_ms", real(p->latency.total.value, p->latency.have));
 	json_object_set_new(j, "latency_ms_pi95", interval(&p->latency.total, p->latency.have));
+	json_object_set_new(j, "latency_refill_ms", real(p->latency.total.refill, p->latency.have));
 	json_object_set_new(j, "ops_model_latency_ms", real(p->ops.total.value, p->ops.have));
 	json_object_set_new(j, "energy_mJ", real(p->energy.total.value, energy));
 	json_object_set_new(j, "energy_mJ_pi95", interval(&p->energy.total, energy));

@@ -388,6 +388,33 @@ static void add_point(struct sum *sum, const struct mn_point *at)
 	sum->scatter += mn_formula_scatter(at->formula, at->value);
 }
 
+/* What a layer sends through a data cache: constants and outputs. */
+static uint64_t through_of(const struct mn_layer_info *info)
+{
+	return mn_constant_bytes(info) + info->output_bytes;
+}
+
+static int footprint(const struct mnchar_layer *layers, size_t n, uint64_t *ret,
+		     struct mnchar_error *err)
+{
+	*ret = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct mn_layer_info info;
+		const char *why = NULL;
+		struct mn_layer l;
+		int rc = mn_layer_import(mn_layer_at(layers, i), &l, err);
+
+		if (rc)
+			return rc;
+		rc = mn_layer_check(&l, &info, &why);
+		if (rc)
+			return mnchar_fail(err, rc, "%s: %s", mn_op_name((enum mn_op)l.op),
+					   why ? why : mn_err_text(rc));
+		*ret += through_of(&info);
+	}
+	return 0;
+}
+
 /* Half the width of the total's interval; NAN if a layer's is not known. */
 static double half_width(const struct mnchar_predictor *p, const struct sum *sums)
 {
@@ -414,10 +441,15 @@ int mnchar_program_cost(const struct mnchar_predictor *predictor, const struct m
 	uint32_t stride = ret_costs && n ? ret_costs[0].size : 0;
 	struct sum *sums = NULL;
 	int unknown = 0, rc = 0, missing = 0;
+	uint64_t through = 0;
 	double half;
 
 	if (total.size < COST_SIZE_1 || (ret_costs && n && stride < COST_SIZE_1))
 		return mnchar_fail(err, MN_E_INVALID, "size is not sizeof(struct mnchar_cost)");
+	if (predictor->has_refetch)
+		rc = footprint(layers, n, &through, err);
+	if (rc)
+		return rc;
 	sums = calloc(predictor->n_formulas ? predictor->n_formulas : 1, sizeof(*sums));
 	if (!sums)
 		return mnchar_fail(err, MN_E_NOMEM, "out of memory");
@@ -432,14 +464,16 @@ int mnchar_program_cost(const struct mnchar_predictor *predictor, const struct m
 			goto out;
 		if (!at.formula && !missing)
 			missing = mn_predictor_uncovered(predictor, &l, err);
+		one.size = stride;
+		layer_result(&at, &one);
+		if (predictor->has_refetch)
+			total.refill += mn_predictor_refill(&at, through - through_of(&at.info));
 		if (at.formula) {
 			add_point(&sums[at.formula - predictor->formulas], &at);
 			unknown |= !at.formula->has_spread;
 		}
-		one.size = stride;
-		layer_result(&at, &one);
 		total.flags |= one.flags;
-		total.value += one.value;
+		total.value += at.value;
 		total.layers++;
 		total.layers_covered += one.layers_covered;
 		total.ops += one.ops;

@@ -194,6 +194,8 @@ struct mnchar_cost {
 	/* Of a program; of a layer 1 or 0, and its own. */
 	uint64_t layers, layers_covered;
 	double ops, ops_covered; /* 2 x multiply-accumulates */
+	/* Of a program: the part of value that its layers alone do not cost. */
+	double refill;
 };
 
 /*
@@ -205,7 +207,10 @@ int mnchar_layer_cost(const struct mnchar_predictor *predictor, const struct mnc
 
 /*
  * Cost of n layers that run one after the other, and of each in ret_costs (n of them, or NULL; all
- * of the size that the first says). Values add up. Deviations do not: coefficients are wrong for
+ * of the size that the first says). Values add up, and where the table knows what a fetch into a
+ * data cache costs, `refill` is added to the sum: a layer that runs alone again and again finds its
+ * constants in the cache, in a network the layers between have displaced them (random replacement;
+ * no such figure is fitted to networks). Deviations do not add up: coefficients are wrong for
  * all layers alike, so their covariance is applied to the sum of the layers' features; the scatter
  * about the fit is mostly a misfit that layers of one op and kernel path share, so it is added up
  * within a path, and between paths, which are fitted from other layers, as the root of squares.
@@ -247,7 +252,8 @@ int mnchar_layer_gradient(const struct mnchar_predictor *predictor,
 /*
  * The same for n layers: channels[2 i] and channels[2 i + 1] are the in and out channels of layer
  * i, ret_d likewise gets the derivatives of the sum. Where two of them are one variable, because a
- * layer reads what another writes, add up their derivatives.
+ * layer reads what another writes, add up their derivatives. Of the layers alone: `refill` is not
+ * in it.
  */
 int mnchar_program_gradient(const struct mnchar_predictor *predictor,
 			    const struct mnchar_layer *layers, size_t n, const double *channels,

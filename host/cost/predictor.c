@@ -5,6 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loops.h"
+
+static const struct {
+	enum mn_feature feature;
+	uint32_t bytes;
+} caches[MN_CACHES] = {{MN_FEATURE_REFETCH_4K, 4096}, {MN_FEATURE_REFETCH_16K, 16384}};
+
 static int take_spread(struct mn_formula *f, const struct mn_cost_spread *s)
 {
 	const double *from = s->covariance;
@@ -31,6 +38,12 @@ static int compile(const struct mn_cost_model *m, uint8_t path, struct mn_formul
 			f->features[f->n_terms] = (uint8_t)m->terms[i].feature;
 			f->values[f->n_terms++] = m->terms[i].value;
 		}
+	for (int c = 0; c < MN_CACHES; c++) {
+		f->refetch_at[c] = -1;
+		for (uint32_t i = 0; i < f->n_terms; i++)
+			if (f->features[i] == caches[c].feature && f->values[i] != 0)
+				f->refetch_at[c] = (int32_t)i;
+	}
 	for (uint32_t i = 0; i < m->n_spreads; i++)
 		if (m->spreads[i].path == path && m->spreads[i].n_terms == f->n_terms)
 			return take_spread(f, &m->spreads[i]);
@@ -51,6 +64,8 @@ static int formula(struct mnchar_predictor *p, const struct mn_cost_model *m, ui
 	p->formulas = more;
 	if (compile(m, path, &more[p->n_formulas]))
 		return MN_E_NOMEM;
+	p->has_refetch |=
+		more[p->n_formulas].refetch_at[0] >= 0 || more[p->n_formulas].refetch_at[1] >= 0;
 	return (int)++p->n_formulas;
 }
 
@@ -128,6 +143,32 @@ double mn_formula_variance(const struct mn_formula *f, const double *x)
 	for (uint32_t a = 0; a < f->n_terms; a++)
 		sum += y[a] * x[a];
 	return sum > 0 ? sum : 0;
+}
+
+uint64_t mn_constant_bytes(const struct mn_layer_info *info)
+{
+	return (uint64_t)info->weight_bytes + info->bias_bytes + info->quant_bytes;
+}
+
+double mn_predictor_refill(struct mn_point *at, uint64_t others)
+{
+	const uint64_t bytes = mn_constant_bytes(&at->info);
+	double sum = 0;
+
+	for (int c = 0; at->formula && c < MN_CACHES; c++) {
+		int32_t i = at->formula->refetch_at[c];
+		double kept, more;
+
+		if (i < 0)
+			continue;
+		/* Random replacement: a line survives each of others / cache fillings by chance. */
+		kept = (double)(bytes - mn_loops_refetched(bytes, caches[c].bytes));
+		more = kept * (1 - exp(-(double)others / caches[c].bytes));
+		at->x[i] += more;
+		sum += at->formula->values[i] * more;
+	}
+	at->value += sum;
+	return sum;
 }
 
 double mn_formula_scatter(const struct mn_formula *f, double value)

@@ -14,6 +14,9 @@
 enum { MN_PATH_COMBINATIONS = 1 << (0 MN_PATH_TABLE(X)) };
 #undef X
 
+/* Caches that features know: of 4 and of 16 KB. */
+enum { MN_CACHES = 2 };
+
 /* One model on one kernel path. */
 struct mn_formula {
 	const struct mn_cost_model *model;
@@ -23,6 +26,7 @@ struct mn_formula {
 	uint8_t relative;   /* 1: sigma is a share of the value */
 	uint8_t has_spread; /* 0: the table does not say how sure it is */
 	double values[MN_FEATURE_COUNT];
+	int32_t refetch_at[MN_CACHES]; /* its terms that count fetches into a cache; -1: none */
 	double sigma, t95;
 	/* Lower triangle with off-diagonal elements doubled, so that a quadratic form is a sum over
 	 * it; row a starts at a * stride, an even number, and is 0 behind its end. */
@@ -36,6 +40,7 @@ struct mnchar_predictor {
 	const char *model; /* NULL: the preferred ones */
 	struct mn_formula *formulas;
 	uint32_t n_formulas;
+	int has_refetch; /* 1: some formula has a term of that */
 	/* Index + 1; 0: not covered. */
 	uint16_t formula_of[MN_OP_COUNT][MN_PATH_COMBINATIONS];
 };
@@ -53,6 +58,16 @@ struct mn_point {
  */
 int mn_predictor_point(const struct mnchar_predictor *p, const struct mn_layer *layer,
 		       struct mn_point *ret, struct mnchar_error *err);
+/*
+ * A layer alone finds constants in the data cache from its run before; in a network the other
+ * layers have displaced them. Adds to the point what is fetched anew when `others` bytes, constants
+ * and outputs of the other layers, go through the cache between two runs; returns how much that
+ * added to the value.
+ */
+double mn_predictor_refill(struct mn_point *at, uint64_t others);
+/* Constants that a layer reads. */
+uint64_t mn_constant_bytes(const struct mn_layer_info *info);
+
 /* x' covariance x. */
 double mn_formula_variance(const struct mn_formula *f, const double *x);
 /* Standard deviation of layers about the fit where that gives `value`. */

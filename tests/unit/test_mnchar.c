@@ -226,6 +226,35 @@ static void a_program_is_the_sum_of_its_layers(void **state)
 	assert_true(total.value == 0 && total.layers == 0);
 }
 
+/* const 4e-4, 5e-6 a MAC, 2e-6 a byte that a cache of 16 KB fetches again. */
+static void a_network_displaces_what_a_layer_finds_alone(void **state)
+{
+	struct mnchar_layer layers[2] = {
+		parsed("fully_connected in=1x1x1x120 out_c=100"),
+		parsed("fully_connected in=1x1x1x100 out_c=50"),
+	};
+	/* Weights, int32 biases; multiplier and shift are one for all. */
+	const double first = 12000 + 4 * 100, second = 5000 + 4 * 50;
+	struct mnchar_predictor *p = NULL;
+	struct mnchar_cost total = {.size = sizeof(total)}, costs[2] = {{.size = sizeof(*costs)}};
+	double refill;
+
+	(void)state;
+	assert_int_equal(mnchar_predictor_new(table, 1, MNCHAR_LATENCY_MS, NULL, &p, NULL), 0);
+	/* Alone: nothing else goes through the cache. */
+	assert_int_equal(mnchar_program_cost(p, layers, 1, NULL, &total, NULL), 0);
+	assert_true(total.refill == 0);
+	assert_close(total.value, cost_of(p, &layers[0]).value);
+	assert_close(total.value, 4e-4 + 5e-6 * 12000);
+	/* Two: what the other sends through it displaces, line by line. */
+	assert_int_equal(mnchar_program_cost(p, layers, 2, costs, &total, NULL), 0);
+	refill = 2e-6 * (first * (1 - exp(-(second + 50) / 16384)) +
+			 second * (1 - exp(-(first + 100) / 16384)));
+	assert_close(total.refill, refill);
+	assert_close(total.value, costs[0].value + costs[1].value + refill);
+	mnchar_predictor_free(p);
+}
+
 static void what_is_not_covered_is_said(void **state)
 {
 	struct mnchar_layer layers[3] = {
@@ -484,6 +513,7 @@ int main(void)
 		cmocka_unit_test(a_named_model_is_used_alone),
 		cmocka_unit_test(intervals_are_of_coefficients_and_scatter),
 		cmocka_unit_test(a_program_is_the_sum_of_its_layers),
+		cmocka_unit_test(a_network_displaces_what_a_layer_finds_alone),
 		cmocka_unit_test(what_is_not_covered_is_said),
 		cmocka_unit_test(sizes_outside_of_the_range_are_flagged),
 		cmocka_unit_test(an_unknown_interval_is_not_a_number),
