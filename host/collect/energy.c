@@ -21,6 +21,8 @@
 #define IDLE_MAX  50000
 #define TAKE_MS   3000 /* for the samples of a window that has ended */
 #define CLOCK_OFF 0.01
+/* Kept besides two windows, where they are cut by time: a repetition may be long. */
+#define HISTORY_US 4000000u
 
 struct mn_energy {
 	struct mn_energy_config config;
@@ -29,7 +31,10 @@ struct mn_energy {
 	struct mn_window_cutter *cutter;
 	pthread_mutex_t lock; /* of cutter and failed */
 	pthread_cond_t more;
-	int failed; /* of the cutter */
+	int failed;  /* of the cutter */
+	int by_time; /* the monitor only tells when the marker fell */
+	int fell;    /* since mn_energy_arm() */
+	double fall_tick;
 	int is_virtual, started;
 	int fds[2]; /* side channel: ours, the board's */
 	char *link;
@@ -51,6 +56,11 @@ static void sink(void *arg, const struct mn_meter_sample *samples, size_t n, uin
 	(void)host_ns;
 	pthread_mutex_lock(&e->lock);
 	status = mn_window_feed(e->cutter, samples, n);
+	for (size_t i = 0; i < n && e->by_time; i++)
+		if (samples[i].flags & MN_SAMPLE_FALL) {
+			e->fell++;
+			e->fall_tick = (double)samples[i].tick - e->meter->caps.period_ticks;
+		}
 	if (status && !e->failed)
 		e->failed = status;
 	pthread_cond_signal(&e->more);
@@ -70,7 +80,10 @@ static int start(struct mn_energy *e, struct mn_err *err)
 	};
 	int status;
 
-	if (!caps->n_markers)
+	e->by_time = caps->marks_falls;
+	if (e->by_time)
+		cut.history_us = 2 * e->config.window_us + 2 * idle_us(e) + HISTORY_US;
+	if (!caps->n_markers && !e->by_time)
 		return mn_err_set(
 			err, MN_E_UNSUPPORTED,
 			"the %s has no logic input for the marker, and windows are not cut "
@@ -255,11 +268,32 @@ void mn_energy_arm(struct mn_energy *e, uint32_t n_steps)
 		mn_window_clear(&old);
 	if (e->cutter)
 		mn_window_segments(e->cutter, n_steps > 1 ? n_steps : 0);
+	e->fell = 0;
 	pthread_mutex_unlock(&e->lock);
 }
 
+/*
+ * 1 and the window if it is there. Where only the fall is known it began as much before as the
+ * board says, and has come when the idle time after it has.
+ */
+static int next_window(struct mn_energy *e, double board_s, struct mn_window *ret)
+{
+	double ticks = board_s * e->meter->caps.tick_hz;
+	struct mn_window later;
+
+	if (!e->by_time)
+		return mn_window_next(e->cutter, ret);
+	if (!e->fell ||
+	    mn_window_cut(e->cutter, e->fall_tick,
+			  e->fall_tick + (GUARD_US + idle_us(e)) * 1e-6 * e->meter->caps.tick_hz,
+			  &later))
+		return 0;
+	mn_window_clear(&later);
+	return !mn_window_cut(e->cutter, e->fall_tick - ticks, e->fall_tick, ret);
+}
+
 /* The next window within TAKE_MS: 1, 0, or MN_E_* of the cutter. */
-static int wait_window(struct mn_energy *e, struct mn_window *ret)
+static int wait_window(struct mn_energy *e, double board_s, struct mn_window *ret)
 {
 	struct timespec until;
 	int got = 0, late = 0, failed;
@@ -267,7 +301,7 @@ static int wait_window(struct mn_energy *e, struct mn_window *ret)
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += TAKE_MS / 1000;
 	pthread_mutex_lock(&e->lock);
-	while (!(failed = e->failed) && !(got = mn_window_next(e->cutter, ret)) && !late &&
+	while (!(failed = e->failed) && !(got = next_window(e, board_s, ret)) && !late &&
 	       !mn_meter_status(e->meter, NULL)) {
 		struct timespec step;
 
@@ -308,8 +342,9 @@ int mn_energy_take(struct mn_energy *e, const struct mn_msg_hello *hello,
 		   const struct mn_msg_result *result, struct mn_window *ret_window,
 		   struct mn_err *err)
 {
+	double hz = hello->clock_measured_hz ? hello->clock_measured_hz : hello->clock_set_hz;
 	struct mn_window w;
-	int status = wait_window(e, &w);
+	int status = wait_window(e, (double)result->energy_cycles / hz, &w);
 
 	if (status < 0)
 		return mn_err_set(err, status, "windows cannot be cut: %s", mn_err_text(status));
@@ -320,6 +355,11 @@ int mn_energy_take(struct mn_energy *e, const struct mn_msg_hello *hello,
 					   "no window was seen on the monitor's first logic line: "
 					   "is %s wired to it?",
 					   hello->marker_pin);
+	}
+	if (e->by_time && e->fell > 1) {
+		mn_window_clear(&w);
+		return mn_err_set(err, MN_E_AGAIN, "the marker fell %d times in one window",
+				  e->fell);
 	}
 	status = check(&w, hello, result,
 		       (double)e->meter->caps.period_ticks / e->meter->caps.tick_hz, err);

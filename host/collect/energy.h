@@ -6,7 +6,9 @@
  *
  * A window is believed if at most 0.1 % of its samples are missing, none is saturated, no sample is
  * missing around an edge, and its length by the monitor's clock agrees with the board's cycle
- * counter and with the board's timer within 1 %.
+ * counter and with the board's timer within 1 %. A monitor that only tells when the marker fell
+ * (caps.marks_falls) gives the window's end; its length is then the board's, whose two clocks are
+ * still compared.
  */
 #ifndef MN_ENERGY_H
 #define MN_ENERGY_H

@@ -3,6 +3,7 @@ mn_test(test_window SOURCES unit/test_window.c LIBS mn_meter PkgConfig::CMOCKA m
 mn_test(test_power SOURCES unit/test_power.c unit/vboard_client.c
 	LIBS mn_meter mn_probes PkgConfig::CMOCKA m ARGS ${mn_image_args} LABELS unit)
 add_dependencies(test_power mnchar-vboard)
+mn_test(test_energy SOURCES unit/test_energy.c LIBS mn_collect PkgConfig::CMOCKA PkgConfig::ZLIB m LABELS unit)
 mn_test(test_meter SOURCES unit/test_meter.c LIBS mn_meter PkgConfig::CMOCKA LABELS unit)
 mn_test(test_lpm01a SOURCES unit/test_lpm01a.c unit/lpm01a_model.c LIBS mn_meter PkgConfig::CMOCKA m LABELS unit)
 mn_test(test_ppk2 SOURCES unit/test_ppk2.c unit/ppk2_model.c LIBS mn_meter PkgConfig::CMOCKA m LABELS unit)
