@@ -128,17 +128,23 @@ int mnchar_predictor_new(const struct mnchar_table *table, size_t rig,
 	return 0;
 }
 
-/* Row by row into a vector, so that the compiler may take several elements at once without changing
- * the order of a sum. */
+/* Two rows at a time into a vector, so that the compiler may take several elements at once without
+ * changing the order of a sum. */
 double mn_formula_variance(const struct mn_formula *f, const double *x)
 {
-	double y[MN_FEATURE_COUNT + 1] = {0}, sum = 0;
+	double y[MN_FEATURE_COUNT + 1], sum = 0;
+	const double *row = f->covariance;
 
-	for (uint32_t a = 0; a < f->n_terms; a++) {
-		const double *row = &f->covariance[a * f->stride];
+	for (uint32_t b = 0; b < f->stride; b++)
+		y[b] = 0;
+	for (uint32_t a = 0; a < f->stride; a += 2, row += 2 * f->stride) {
+		const double *next = row + f->stride, x0 = x[a];
+		double x1 = a + 1 < f->n_terms ? x[a + 1] : 0;
 
-		for (uint32_t b = 0; b < a + 2 - a % 2; b++)
-			y[b] += row[b] * x[a];
+		for (uint32_t b = 0; b < a + 2; b += 2) {
+			y[b] += row[b] * x0 + next[b] * x1;
+			y[b + 1] += row[b + 1] * x0 + next[b + 1] * x1;
+		}
 	}
 	for (uint32_t a = 0; a < f->n_terms; a++)
 		sum += y[a] * x[a];

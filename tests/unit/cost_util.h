@@ -9,19 +9,25 @@
 
 #include "mnchar.h"
 
-static inline struct mnchar_table *open_made_up_table(void)
+/* A table by its path in the tree. */
+static inline struct mnchar_table *open_table_of_tree(const char *name)
 {
 	const char *source = getenv("MNCHAR_SOURCE_DIR");
 	struct mnchar_table *table = NULL;
 	struct mnchar_error err = {0};
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/tests/data/cost-table.json", source ? source : ".");
+	snprintf(path, sizeof(path), "%s/%s", source ? source : ".", name);
 	if (mnchar_table_open(path, &table, &err)) {
 		fprintf(stderr, "%s\n", err.message);
 		exit(1);
 	}
 	return table;
+}
+
+static inline struct mnchar_table *open_made_up_table(void)
+{
+	return open_table_of_tree("tests/data/cost-table.json");
 }
 
 /* xorshift64*: the same layers on every machine. */
