@@ -257,8 +257,13 @@ static void explain_terms(struct result *r, const struct mn_group *group,
 		    s->path, g->n_outliers, (long long)group->id[s->rows[g->outlier]]);
 }
 
-static void explain_rows(struct result *r, const struct selection *s)
+static void explain_rows(struct result *r, const struct selection *s, size_t n_older)
 {
+	if (n_older)
+		say(r, "%zu older measurements of the same probes were left out", n_older);
+	if (s->n_distinct < s->n)
+		say(r, "%zu rows repeat a %s: they are held out together", s->n - s->n_distinct,
+		    r->fit.backbone[0] ? "model" : "layer");
 	if (s->n_excluded)
 		say(r, "%zu rows are excluded with a reason of their own", s->n_excluded);
 	if (s->n_stale)
@@ -289,8 +294,17 @@ static void fill_range(struct result *r, const struct mn_group *g, const struct 
 	}
 }
 
+/* Rows and what was predicted for them when they were held out. */
+struct held_out {
+	uint32_t *rows;
+	double *predicted;
+	size_t n;
+};
+
 /* The rows of a fit over all of its paths, with what other folds predict for them. */
 struct pool {
+	struct held_out alike[MN_LIKENESS_COUNT];
+	size_t n_covered, n_judged; /* by 95 % intervals */
 	uint32_t *rows;
 	double *predicted;
 	size_t n;
@@ -383,6 +397,16 @@ static int explain_outliers(struct campaign *c, struct result *r, const struct p
 	return 0;
 }
 
+static double held_out_mape(const struct held_out *h, const double *y)
+{
+	struct mn_regress_errors e;
+
+	if (!h->n)
+		return NAN;
+	mn_regress_measure(y, h->rows, h->predicted, h->n, &e);
+	return e.mape_pct;
+}
+
 static int fill_errors(struct campaign *c, struct result *r, const struct mn_model *m,
 		       const struct pool *pool, const double *y)
 {
@@ -395,6 +419,10 @@ static int fill_errors(struct campaign *c, struct result *r, const struct mn_mod
 	r->fit.within5_pct = e.within5_pct;
 	r->fit.within10_pct = e.within10_pct;
 	r->fit.worst_pct = e.worst_pct;
+	r->fit.by_size_pct = held_out_mape(&pool->alike[MN_LIKENESS_SIZE], y);
+	r->fit.by_channels_pct = held_out_mape(&pool->alike[MN_LIKENESS_CHANNELS], y);
+	if (pool->n_judged)
+		r->fit.coverage_pct = 100 * (double)pool->n_covered / (double)pool->n_judged;
 	ret = mn_store_name(c->store, c->group->id[pool->rows[e.worst]], &r->worst, c->err);
 	if (ret)
 		return ret;
@@ -500,6 +528,117 @@ static int select_path(struct campaign *c, const struct mn_model *m, size_t path
 	return rc ? mn_err_set(c->err, rc, "cannot deal %zu rows to folds", ret->n) : 0;
 }
 
+static int no_held_out(struct held_out *h, size_t more)
+{
+	uint32_t *rows = realloc(h->rows, (h->n + more) * sizeof(*rows));
+	double *predicted;
+
+	if (!rows)
+		return 1;
+	h->rows = rows;
+	predicted = realloc(h->predicted, (h->n + more) * sizeof(*predicted));
+	if (!predicted)
+		return 1;
+	h->predicted = predicted;
+	return 0;
+}
+
+/* Hold out alike layers together. Nothing is added if the path has one group of them. */
+static int hold_out(struct campaign *c, const struct mn_regress *data,
+		    const struct mn_regress_result *fitted, enum mn_likeness likeness,
+		    struct held_out *h)
+{
+	const struct mn_group *g = c->group;
+	uint8_t number[256], *fold;
+	uint32_t n_groups = 0;
+	int ret = 0;
+
+	memset(number, 255, sizeof(number));
+	fold = malloc(data->n);
+	if (!fold || no_held_out(h, data->n)) {
+		free(fold);
+		return no_memory(c);
+	}
+	for (size_t i = 0; i < data->n; i++) {
+		uint8_t like = g->items->like[likeness][g->item[data->rows[i]]];
+
+		if (number[like] == 255)
+			number[like] = (uint8_t)(n_groups < MN_REGRESS_FOLDS_MAX ? n_groups++
+										 : n_groups - 1);
+		fold[i] = number[like];
+	}
+	if (n_groups > 1) {
+		ret = mn_regress_hold_out(data, fitted, fold, n_groups, h->predicted + h->n);
+		memcpy(h->rows + h->n, data->rows, data->n * sizeof(*data->rows));
+		h->n += data->n;
+	}
+	free(fold);
+	return ret ? no_memory(c) : 0;
+}
+
+/* How many held-out rows their intervals contain. */
+static void judge_intervals(const struct campaign *c, const struct mn_regress *data,
+			    const struct mn_regress_result *fitted, size_t step, struct pool *pool)
+{
+	const struct mn_group *g = c->group;
+
+	for (size_t i = 0; i < data->n; i += step) {
+		double x[MN_REGRESS_TERMS_MAX], value, lo, hi, y = data->y[data->rows[i]];
+		size_t at = g->item[data->rows[i]];
+
+		for (size_t j = 0; j < data->n_terms; j++)
+			x[j] = data->x32[j] ? data->x32[j][at] : data->x[j] ? data->x[j][at] : 1;
+		mn_regress_predict(data, fitted, x, &value, &lo, &hi);
+		pool->n_covered += fabs(y - data->predicted[i]) <= (hi - lo) / 2;
+		pool->n_judged++;
+	}
+}
+
+/* What a fit says of layers unlike those that it saw, from a sample of its rows. */
+static int fit_held_out(struct campaign *c, const struct mn_regress *data,
+			const struct mn_regress_result *fitted, struct pool *pool)
+{
+	const size_t step = data->n / MN_FIT_SAMPLE_MAX + 1;
+	struct mn_regress sample = *data;
+	uint32_t *rows = NULL;
+	int ret = 0;
+
+	judge_intervals(c, data, fitted, step, pool);
+	if (c->group->op == MN_MODELS_WHOLE)
+		return 0;
+	if (step > 1) {
+		rows = malloc((data->n / step + 1) * sizeof(*rows));
+		if (!rows)
+			return no_memory(c);
+		sample.n = 0;
+		for (size_t i = 0; i < data->n; i += step)
+			rows[sample.n++] = data->rows[i];
+		sample.rows = rows;
+	}
+	for (int l = 0; l < MN_LIKENESS_COUNT && !ret; l++)
+		ret = hold_out(c, &sample, fitted, (enum mn_likeness)l, &pool->alike[l]);
+	free(rows);
+	return ret;
+}
+
+static int bootstrap(struct campaign *c, struct result *r, const struct mn_regress *data,
+		     const struct mn_regress_result *fitted, uint32_t first_term)
+{
+	double lo[MN_REGRESS_TERMS_MAX], hi[MN_REGRESS_TERMS_MAX];
+	uint32_t n = first_term;
+
+	if (mn_regress_bootstrap(data, fitted, c->group->items->key, c->options->seed,
+				 c->options->bootstrap, lo, hi))
+		return no_memory(c);
+	r->fit.bootstrap = c->options->bootstrap;
+	for (size_t j = 0; j < data->n_terms; j++)
+		if (fitted->terms[j].state == MN_REGRESS_FITTED) {
+			r->terms[n].boot_lo = lo[j];
+			r->terms[n++].boot_hi = hi[j];
+		}
+	return 0;
+}
+
 /* Fit one path: its terms and sentences into r, its rows into the pool. */
 static int fit_path(struct campaign *c, struct result *r, const struct mn_model *m, size_t path,
 		    const double *y, const struct selection *all, struct pool *pool)
@@ -509,6 +648,7 @@ static int fit_path(struct campaign *c, struct result *r, const struct mn_model 
 	struct mn_regress_result fitted;
 	struct selection s;
 	char name[MN_PATH_TEXT_MAX + 2];
+	uint32_t first_term;
 	int ret = select_path(c, m, path, all, &s);
 
 	if (ret || (s.n == 0 && m->n_paths > 1))
@@ -538,7 +678,15 @@ static int fit_path(struct campaign *c, struct result *r, const struct mn_model 
 			data.x[j] = g->items->big[p->terms[j]];
 			data.x32[j] = g->items->small[p->terms[j]];
 		}
+		first_term = r->fit.n_terms;
 		ret = mn_regress_fit(&data, &fitted, c->err);
+		if (!ret && fitted.status == MN_REGRESS_OK)
+			ret = fit_held_out(c, &data, &fitted, pool);
+		if (!ret && fitted.status == MN_REGRESS_OK) {
+			add_terms(r, m, path, &fitted);
+			if (c->options->bootstrap)
+				ret = bootstrap(c, r, &data, &fitted, first_term);
+		}
 	}
 	if (ret)
 		goto out;
@@ -548,7 +696,6 @@ static int fit_path(struct campaign *c, struct result *r, const struct mn_model 
 		explain_refusal(r, g, p, &s, &fitted);
 		goto out;
 	}
-	add_terms(r, m, path, &fitted);
 	add_path_stats(r, m, path, s.n, &fitted);
 	explain_terms(r, g, p, &s, &fitted);
 	if (is_mean(m))
@@ -614,8 +761,12 @@ static int fit_model(struct campaign *c, const struct mn_model *m, enum mn_targe
 	} else if (!ret && s->n == 0) {
 		say(r, "no row is left");
 	}
-	explain_rows(r, s);
+	explain_rows(r, s, backbone[0] && strcmp(backbone, "all") ? 0 : c->group->n_older[cold]);
 out:
+	for (int l = 0; l < MN_LIKENESS_COUNT; l++) {
+		free(pool.alike[l].rows);
+		free(pool.alike[l].predicted);
+	}
 	free(pool.rows);
 	free(pool.predicted);
 	return ret;

@@ -11,8 +11,11 @@
  *
  * Every model (models.h) is tried on every group that has figures of its target. What cannot be
  * fitted is stored too, with its status and a sentence. The errors beside R2 are out-of-fold, over
- * all kernel paths together. A path that cannot be fitted is named in `detail`: its rows are not
- * used. Deterministic: the same rows and seed give the same bits.
+ * all kernel paths together; beside them stand the errors when all layers of one spatial size, or
+ * of one range of channels, are held out together (group.h: enum mn_likeness), and how many
+ * held-out rows lie in their 95 % interval: both from at most MN_FIT_SAMPLE_MAX rows, evenly
+ * spread, of each path. A path that cannot be fitted is named in `detail`: its rows are not used.
+ * Deterministic: the same rows and seed give the same bits.
  *
  * Memory: the rows of one (kind, board, kernels, op) at a time, about 150 bytes each; the store is
  * read once.
@@ -28,12 +31,15 @@
 
 struct mn_models;
 
+enum { MN_FIT_SAMPLE_MAX = 65536 };
+
 struct mn_fit_options {
 	const struct mn_models *models; /* NULL: those that come with mnchar */
 	const char *const *boards;      /* NULL: all */
 	size_t n_boards;
 	uint64_t seed;      /* of the folds */
 	uint32_t max_folds; /* 2..10; 0: 10 */
+	uint32_t bootstrap; /* resamples for percentile intervals of the coefficients; 0: none */
 	int dry_run;        /* 1: nothing is written to the store */
 	int by_error;       /* 1: the models of one group and target come smallest out-of-fold MAPE
 			       first, those that could not be fitted last */

@@ -472,7 +472,7 @@ static int take_row(const struct mn_scan_row *row, void *arg)
 	if (find_group(r, c, s, &g))
 		return no_memory(r);
 	if (!is_new) {
-		g->n_older++;
+		g->n_older[s->cold]++;
 		return 0;
 	}
 	if (g->n == g->size && grow_group(g))

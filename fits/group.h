@@ -65,7 +65,7 @@ struct mn_group {
 	double *value[MN_TARGET_COUNT]; /* NULL: no row has such a figure */
 	uint16_t *rig, *backbone;       /* indices into the data's */
 	uint8_t *cold;
-	size_t n_older; /* measurements that newer ones of the same probe replace */
+	size_t n_older[2]; /* by cold: measurements that newer ones of the same probe replace */
 };
 
 struct mn_group_data {

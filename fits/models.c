@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cyaml/cyaml.h>
+#include <yaml.h>
 
 const char *mn_target_name(enum mn_target target)
 {
@@ -162,28 +163,93 @@ static int is_same(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-static int check(const char *name, size_t number, const struct raw_fit *fit, struct mn_err *err)
+/* Where fit number `fit` of the file begins, or number `path` of its paths (-1: the fit). libcyaml
+ * has read the text, so its structure is right; 1:1 if it is not found. */
+static void locate(const char *text, size_t len, size_t fit, long path, size_t *ret_line,
+		   size_t *ret_column)
 {
+	yaml_parser_t parser;
+	yaml_document_t doc;
+
+	*ret_line = *ret_column = 1;
+	if (!yaml_parser_initialize(&parser))
+		return;
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	if (yaml_parser_load(&parser, &doc)) {
+		yaml_node_t *node = yaml_document_get_root_node(&doc);
+		const char *const keys[] = {"fits", "paths"};
+		const long numbers[] = {(long)fit, path};
+
+		for (int level = 0; level < 2 && node && numbers[level] >= 0; level++) {
+			yaml_node_t *list = NULL;
+
+			for (yaml_node_pair_t *pair = node->type == YAML_MAPPING_NODE
+							      ? node->data.mapping.pairs.start
+							      : NULL;
+			     pair && pair < node->data.mapping.pairs.top; pair++) {
+				yaml_node_t *key = yaml_document_get_node(&doc, pair->key);
+
+				if (!strcmp((char *)key->data.scalar.value, keys[level]))
+					list = yaml_document_get_node(&doc, pair->value);
+			}
+			node = list && list->type == YAML_SEQUENCE_NODE &&
+					       list->data.sequence.items.top -
+							       list->data.sequence.items.start >
+						       numbers[level]
+				       ? yaml_document_get_node(
+						 &doc,
+						 list->data.sequence.items.start[numbers[level]])
+				       : NULL;
+			if (node) {
+				*ret_line = node->start_mark.line + 1;
+				*ret_column = node->start_mark.column + 1;
+			}
+		}
+		yaml_document_delete(&doc);
+	}
+	yaml_parser_delete(&parser);
+}
+
+static const char *check_path(const struct raw_fit *fit, const struct raw_path *path)
+{
+	int terms = __builtin_popcountll(path->terms) + !fit->origin;
+
+	if (path->terms & 1ull << MN_FEATURE_CONST)
+		return "const is no term: origin says whether there is one";
+	if (terms == 0)
+		return "a path through the origin needs a term";
+	if (terms > MN_REGRESS_TERMS_MAX)
+		return "a path has too many terms";
+	if ((fit->ops >> MN_MODELS_WHOLE & 1) &&
+	    (path->terms & ~(1ull << MN_FEATURE_OPS) || path->path))
+		return "of a whole model only the ops are known: no other term and no path";
+	return NULL;
+}
+
+/* What is wrong with a fit, and in which path (-1: none). NULL: nothing. */
+static const char *check(const struct mn_models *models, const struct raw *raw, size_t number,
+			 long *ret_path)
+{
+	const struct raw_fit *fit = &raw->fits[number];
 	const char *why = NULL;
 
-	for (uint32_t i = 0; i < fit->paths_count && !why; i++) {
-		int terms = __builtin_popcountll(fit->paths[i].terms) + !fit->origin;
-
-		if (fit->paths[i].terms & 1ull << MN_FEATURE_CONST)
-			why = "const is no term: origin says whether there is one";
-		else if (terms == 0)
-			why = "a path through the origin needs a term";
-		else if (terms > MN_REGRESS_TERMS_MAX)
-			why = "a path has too many terms";
-		else if ((fit->ops >> MN_MODELS_WHOLE & 1) &&
-			 (fit->paths[i].terms & ~(1ull << MN_FEATURE_OPS) || fit->paths[i].path))
-			why = "of a whole model only the ops are known: no other term and no path";
-	}
+	*ret_path = -1;
 	if (!fit->ops || !fit->targets)
-		why = "ops and targets must not be empty";
-	return why ? mn_err_set(err, MN_E_INVALID, "%s:1:1: fit number %zu: %s", name, number + 1,
-				why)
-		   : 0;
+		return "ops and targets must not be empty";
+	for (uint32_t i = 0; i < fit->paths_count && !why; i++) {
+		why = check_path(fit, &fit->paths[i]);
+		for (uint32_t j = 0; j < i && !why; j++)
+			if (fit->paths[j].path == (fit->paths[j].path & fit->paths[i].path))
+				why = "no layer gets here: an earlier path contains them all";
+		if (why)
+			*ret_path = (long)i;
+	}
+	for (size_t j = 0; j < models->n && !why; j++)
+		if (!strcmp(models->all[j].name, raw->name) &&
+		    is_same(models->all[j].kernels, fit->kernels) &&
+		    (models->all[j].ops & fit->ops) && (models->all[j].targets & fit->targets))
+			why = "there is already a model of this name for some op and target of it";
+	return why;
 }
 
 static int add(struct mn_models *models, const char *name, const struct raw_fit *fit)
@@ -257,18 +323,17 @@ int mn_models_text(struct mn_models *models, const char *name, const char *text,
 				  : bad != CYAML_OK     ? cyaml_strerror(bad)
 							: "the file is empty");
 	for (size_t i = 0; i < raw->fits_count && rc == 0; i++) {
-		rc = check(name, i, &raw->fits[i], err);
-		for (size_t j = 0; j < models->n && rc == 0; j++)
-			if (!strcmp(models->all[j].name, raw->name) &&
-			    is_same(models->all[j].kernels, raw->fits[i].kernels) &&
-			    (models->all[j].ops & raw->fits[i].ops) &&
-			    (models->all[j].targets & raw->fits[i].targets))
-				rc = mn_err_set(err, MN_E_INVALID,
-						"%s:1:1: fit number %zu: there is already a model "
-						"%s for some op and target of it",
-						name, i + 1, raw->name);
-		if (rc == 0 && add(models, raw->name, &raw->fits[i]))
+		size_t line, column;
+		long path;
+		const char *why = check(models, raw, i, &path);
+
+		if (why) {
+			locate(text, len, i, path, &line, &column);
+			rc = mn_err_set(err, MN_E_INVALID, "%s:%zu:%zu: %s", name, line, column,
+					why);
+		} else if (add(models, raw->name, &raw->fits[i])) {
 			rc = mn_err_set(err, MN_E_NOMEM, "%s: out of memory", name);
+		}
 	}
 	if (rc)
 		drop(models, before);

@@ -769,3 +769,106 @@ out:
 	*ret = out;
 	return 0;
 }
+
+static unsigned terms_of(const struct mn_regress *d, const struct mn_regress_result *r)
+{
+	unsigned set = 0;
+
+	for (size_t j = 0; j < d->n_terms; j++)
+		if (r->terms[j].state == MN_REGRESS_FITTED || r->terms[j].state == MN_REGRESS_HELD)
+			set |= 1u << j;
+	return set;
+}
+
+int mn_regress_hold_out(const struct mn_regress *data, const struct mn_regress_result *result,
+			const uint8_t *fold, uint32_t n_folds, double *predicted)
+{
+	struct mn_regress d = *data;
+	gsl_error_handler_t *handler;
+	struct work w = {0};
+
+	if (n_folds < 2 || n_folds > MN_REGRESS_FOLDS_MAX)
+		return MN_E_INVALID;
+	d.fold = fold;
+	d.n_folds = n_folds;
+	if (get_work(&d, &w)) {
+		free_work(&w);
+		return MN_E_NOMEM;
+	}
+	handler = gsl_set_error_handler_off();
+	accumulate(&d, NULL, w.folds);
+	cross_validate(&d, w.folds, terms_of(&d, result), result->ridge, w.all, predicted);
+	gsl_set_error_handler(handler);
+	free_work(&w);
+	return 0;
+}
+
+/* Poisson with mean 1, from 64 random bits. */
+static double poisson(uint64_t bits)
+{
+	double u = (double)(bits >> 11) * 0x1p-53, p = exp(-1), sum = p;
+	int k = 0;
+
+	while (u >= sum && k < 20) {
+		p /= ++k;
+		sum += p;
+	}
+	return k;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+int mn_regress_bootstrap(const struct mn_regress *data, const struct mn_regress_result *result,
+			 const uint64_t *keys, uint64_t seed, uint32_t n_resamples, double *ret_lo,
+			 double *ret_hi)
+{
+	struct mn_regress d = *data;
+	const unsigned set = terms_of(data, result);
+	gsl_error_handler_t *handler;
+	struct work w = {0};
+	double *values;
+
+	if (n_resamples < 2)
+		return MN_E_INVALID;
+	d.fold = NULL;
+	d.n_folds = 0;
+	values = malloc((size_t)n_resamples * d.n_terms * sizeof(*values));
+	if (!values || get_work(&d, &w)) {
+		free(values);
+		free_work(&w);
+		return MN_E_NOMEM;
+	}
+	handler = gsl_set_error_handler_off();
+	for (uint32_t b = 0; b < n_resamples; b++) {
+		struct solution s;
+
+		for (size_t i = 0; i < d.n; i++) {
+			size_t row = row_of(&d, i);
+
+			w.scratch[i] =
+				poisson(mix(keys[d.item ? d.item[row] : row] ^ mix(seed + 1 + b)));
+		}
+		memset(w.folds, 0, sizeof(*w.folds));
+		accumulate(&d, w.scratch, w.folds);
+		if (!solve_nonnegative(w.folds, d.n_terms, set, result->ridge, &s))
+			memset(&s, 0, sizeof(s));
+		for (size_t j = 0; j < d.n_terms; j++)
+			values[j * n_resamples + b] = s.value[j];
+	}
+	gsl_set_error_handler(handler);
+	for (size_t j = 0; j < d.n_terms; j++) {
+		double *v = values + j * n_resamples, last = n_resamples - 1;
+
+		qsort(v, n_resamples, sizeof(*v), by_value);
+		ret_lo[j] = v[(size_t)(0.025 * last + 0.5)];
+		ret_hi[j] = v[(size_t)(0.975 * last + 0.5)];
+	}
+	free(values);
+	free_work(&w);
+	return 0;
+}

@@ -142,6 +142,22 @@ double mn_regress_median(double *values, size_t n);
 int mn_regress_fit(const struct mn_regress *data, struct mn_regress_result *ret,
 		   struct mn_err *err);
 
+/*
+ * Predictions of each row by the terms of `result` fitted on the rows of other groups: fold[i] of
+ * row i is below n_folds (2..MN_REGRESS_FOLDS_MAX). predicted has n. MN_E_INVALID, MN_E_NOMEM.
+ */
+int mn_regress_hold_out(const struct mn_regress *data, const struct mn_regress_result *result,
+			const uint8_t *fold, uint32_t n_folds, double *predicted);
+
+/*
+ * Bootstrap: n_resamples times each key counts 0, 1, 2 ... times (Poisson with mean 1, drawn from
+ * seed), all its rows alike, and the terms are fitted again. ret_lo, ret_hi (n_terms each) get the
+ * 2.5 and 97.5 percentile of each value. keys as in mn_regress_folds(). MN_E_INVALID, MN_E_NOMEM.
+ */
+int mn_regress_bootstrap(const struct mn_regress *data, const struct mn_regress_result *result,
+			 const uint64_t *keys, uint64_t seed, uint32_t n_resamples, double *ret_lo,
+			 double *ret_hi);
+
 /* Errors of predictions that were made elsewhere; y[rows[i]] against predicted[i]. */
 void mn_regress_measure(const double *y, const uint32_t *rows, const double *predicted, size_t n,
 			struct mn_regress_errors *ret);

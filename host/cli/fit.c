@@ -20,7 +20,7 @@ struct options {
 	struct mn_fit_options fit;
 };
 
-enum { KEY_SEED = 256, KEY_FOLDS, KEY_DRY_RUN, KEY_COMPARE };
+enum { KEY_SEED = 256, KEY_FOLDS, KEY_DRY_RUN, KEY_COMPARE, KEY_BOOTSTRAP };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -44,6 +44,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_FOLDS:
 		my->fit.max_folds = (uint32_t)mn_cmd_number(state, "--folds", arg, 2, 10);
 		return 0;
+	case KEY_BOOTSTRAP:
+		my->fit.bootstrap = (uint32_t)mn_cmd_number(state, "--bootstrap", arg, 20, 100000);
+		return 0;
 	case KEY_DRY_RUN:
 		my->fit.dry_run = 1;
 		return 0;
@@ -60,8 +63,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{"board", 'b', "BOARD", 0, "Only this board; may be given several times", 0},
-	{"seed", KEY_SEED, "N", 0, "Seed of the folds (default: 1)", 0},
+	{"seed", KEY_SEED, "N", 0, "Seed of the folds and of the bootstrap (default: 1)", 0},
 	{"folds", KEY_FOLDS, "N", 0, "Folds for the out-of-fold errors (default: 10)", 0},
+	{"bootstrap", KEY_BOOTSTRAP, "N", 0,
+	 "Also N refits on resampled layers: percentile intervals of the coefficients, in query "
+	 "--json (from --seed)",
+	 0},
 	{"compare", KEY_COMPARE, NULL, 0,
 	 "Print the models side by side, smallest out-of-fold error first", 0},
 	{"dry-run", KEY_DRY_RUN, NULL, 0, "Print, store nothing", 0},
@@ -85,7 +92,11 @@ const struct argp mn_argp_fit = {
 	       "Layers are fitted with relative weights, whole models unweighted. ops and "
 	       "ops-affine "
 	       "are for layers with multiply-accumulates and for whole models. The errors are "
-	       "out-of-fold: of rows that the fit did not see.\n\n"
+	       "out-of-fold: of rows that the fit did not see. --compare also holds out all layers "
+	       "of "
+	       "one spatial size together (size_pct: MAPE then) and all of one range of channels "
+	       "(chan_pct), and says how many held-out rows their 95 % intervals contain "
+	       "(in_ci_pct).\n\n"
 	       "Example: mnchar fit --board virtual-f446re && mnchar query",
 };
 
@@ -131,12 +142,13 @@ static int add(const struct mn_fit *fit, void *arg)
 	return rc;
 }
 
-enum { COMPARE_COLUMNS = 13 };
+enum { COMPARE_COLUMNS = 16 };
 
 static int compare(const struct mn_fit *fit, void *arg)
 {
 	struct mn_table *table = arg;
-	char n[24], terms[24], mape[24], in5[24], in10[24], worst[24];
+	char n[24], terms[24], mape[24], in5[24], in10[24], worst[24], size[24], channels[24],
+		ci[24];
 	const char *cells[COMPARE_COLUMNS] = {
 		mn_kind_name(fit->kind),
 		fit->board,
@@ -151,6 +163,9 @@ static int compare(const struct mn_fit *fit, void *arg)
 		percent(in5, sizeof(in5), fit->within5_pct),
 		percent(in10, sizeof(in10), fit->within10_pct),
 		percent(worst, sizeof(worst), fit->worst_pct),
+		percent(size, sizeof(size), fit->by_size_pct),
+		percent(channels, sizeof(channels), fit->by_channels_pct),
+		percent(ci, sizeof(ci), fit->coverage_pct),
 	};
 
 	snprintf(n, sizeof(n), "%" PRId64, fit->n);
@@ -189,9 +204,10 @@ int mn_cmd_fit(int argc, char **argv)
 		{"mape_pct", 1}, {"in10_pct", 1}, {"worst_pct", 1}, {"note", 0},
 	};
 	static const struct mn_column compared[COMPARE_COLUMNS] = {
-		{"kind", 0},    {"board", 0},    {"kernels", 0},   {"op", 0},    {"caches", 0},
-		{"target", 0},  {"model", 0},    {"n", 1},         {"terms", 1}, {"mape_pct", 1},
-		{"in5_pct", 1}, {"in10_pct", 1}, {"worst_pct", 1},
+		{"kind", 0},      {"board", 0},    {"kernels", 0},  {"op", 0},
+		{"caches", 0},    {"target", 0},   {"model", 0},    {"n", 1},
+		{"terms", 1},     {"mape_pct", 1}, {"in5_pct", 1},  {"in10_pct", 1},
+		{"worst_pct", 1}, {"size_pct", 1}, {"chan_pct", 1}, {"in_ci_pct", 1},
 	};
 	struct options my = {.fit.seed = 1};
 	struct mn_table *table = NULL;

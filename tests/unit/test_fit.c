@@ -44,6 +44,107 @@ static int keep(const struct mn_fit *fit, void *arg)
 
 static const struct mn_fit_options standard = {.seed = 1};
 
+/* A standard normal figure, by Box and Muller; xorshift. */
+static double normal(uint64_t *seed)
+{
+	double u[2];
+
+	for (int i = 0; i < 2; i++) {
+		*seed ^= *seed << 13;
+		*seed ^= *seed >> 7;
+		*seed ^= *seed << 17;
+		u[i] = ((double)(*seed >> 11) + 0.5) * 0x1p-53;
+	}
+	return sqrt(-2 * log(u[0])) * cos(6.283185307179586 * u[1]);
+}
+
+/* Rows that were not fitted, against the intervals of the stored fit. */
+struct judging {
+	struct mn_layer *layers;
+	double *ms;
+	int n, inside, judged;
+};
+
+static int judge(const struct mn_fit *fit, void *arg)
+{
+	struct judging *j = arg;
+
+	if (strcmp(fit->model, "features") || strcmp(fit->target, "latency"))
+		return 0;
+	assert_in_range(fit->coverage_pct, 93, 97);
+	assert_true(fit->by_size_pct > 0 && fit->by_size_pct < 10);
+	assert_true(fit->by_channels_pct > 0 && fit->by_channels_pct < 10);
+	assert_int_equal(fit->bootstrap, 50);
+	for (uint32_t t = 0; t < fit->n_terms; t++)
+		assert_true(fit->terms[t].boot_lo <= fit->terms[t].boot_hi);
+	for (int i = 0; i < j->n; i++) {
+		const char *path = mn_path_of(&j->layers[i]) & MN_PATH_1X1 ? "1x1" : "any";
+		double x[MN_FEATURE_COUNT], value, lo, hi;
+		struct mn_layer_info info;
+		uint32_t n = 0;
+
+		mn_layer_check(&j->layers[i], &info, NULL);
+		for (uint32_t t = 0; t < fit->n_terms; t++)
+			if (!strcmp(fit->terms[t].path, path))
+				x[n++] = (double)mn_feature_value(
+					(enum mn_feature)mn_feature_parse(fit->terms[t].name),
+					&j->layers[i], &info);
+		assert_int_equal(mn_fit_interval(fit, path, x, &value, &lo, &hi), 0);
+		j->inside += lo <= j->ms[i] && j->ms[i] <= hi;
+		j->judged++;
+	}
+	return 0;
+}
+
+/* From the database and back: 95 of 100 new layers lie in the interval that was stored. */
+static void stored_intervals_cover_as_they_say(void **state)
+{
+	enum { ROWS = 600 };
+	const struct mn_fit_options with_bootstrap = {.seed = 1, .bootstrap = 50};
+	struct judging j = {.layers = calloc(ROWS * 6, sizeof(*j.layers)),
+			    .ms = calloc(ROWS * 6, sizeof(*j.ms))};
+	uint64_t seed = 88172645463325252u;
+
+	(void)state;
+	assert_true(j.layers && j.ms);
+	for (int run = 0; run < 5; run++) {
+		struct mn_store *store = open_or_die(in_scratch("a.db"), MN_STORE_CREATE);
+		struct planted p = planted_default();
+		int64_t session = planted_session(store, &p);
+		struct mn_err err = {0};
+
+		assert_int_equal(mn_store_begin(store, NULL), 0);
+		j.n = 0;
+		for (int i = 0; i < 2 * ROWS; i++) {
+			char text[MN_LAYER_TEXT_MAX];
+			double cycles;
+
+			snprintf(text, sizeof(text),
+				 "conv_2d in=1x%dx%dx%d out_c=%d kernel=%dx%d padding=same",
+				 1 + i % 12, 1 + i / 7 % 9, 1 + i % 31, 1 + i / 3 % 23,
+				 i % 3 ? 3 : 1, i % 3 ? 3 : 1);
+			cycles = planted_cycles(&p, text) * (1 + 0.05 * normal(&seed));
+			if (i % 2) {
+				put_cycles(store, &p, session, text, cycles);
+			} else {
+				j.layers[j.n] = test_layer(text);
+				j.ms[j.n++] = MS(cycles);
+			}
+		}
+		assert_int_equal(mn_store_commit(store, NULL), 0);
+		if (mn_fit_run(store, &with_bootstrap, NULL, NULL, NULL, &err))
+			fail_msg("%s", err.msg);
+		assert_int_equal(mn_store_each_fit(store, NULL, judge, &j, NULL), 0);
+		mn_store_close(store);
+		unlink(in_scratch("a.db"));
+	}
+	print_message("%d of %d\n", j.inside, j.judged);
+	assert_int_equal(j.judged, 5 * ROWS);
+	assert_in_range(1000 * j.inside / j.judged, 930, 970);
+	free(j.layers);
+	free(j.ms);
+}
+
 static struct fits *run(struct mn_store *store)
 {
 	struct fits *f = calloc(1, sizeof(*f));
@@ -532,6 +633,7 @@ int main(void)
 		cmocka_unit_test(planted_costs_come_back),
 		cmocka_unit_test(a_fit_repeats_to_the_bit),
 		cmocka_unit_test(models_come_by_error_if_asked),
+		cmocka_unit_test(stored_intervals_cover_as_they_say),
 		cmocka_unit_test(energy_and_power_have_fits_of_their_own),
 		cmocka_unit_test(what_differs_is_not_pooled),
 		cmocka_unit_test(only_the_newest_image_counts),

@@ -60,10 +60,19 @@ static void errors_point_at_the_place(void **state)
 		{"name: x\nfits:\n" FIT PATHS, "m:", "whole model"},
 		{"name: x\nfits:\n  - ops: [add]\n    targets: [latency]\n    weighting: none\n"
 		 "    origin: yes\n    paths:\n      - terms: []\n",
-		 "m:", "needs a term"},
+		 "m:8:9: ", "needs a term"},
+		{"name: x\nfits:\n  - ops: [add]\n    targets: [latency]\n    weighting: none\n"
+		 "    origin: no\n    paths:\n      - terms: [ops]\n      - path: [1x1]\n        "
+		 "terms: [ops]\n",
+		 "m:9:9: ", "no layer gets here"},
+		{"name: x\nfits:\n  - ops: [add]\n    targets: [latency]\n    weighting: none\n"
+		 "    origin: no\n    paths:\n      - terms: [ops]\n"
+		 "  - ops: [pad, add]\n    targets: [latency]\n    weighting: none\n"
+		 "    origin: no\n    paths:\n      - terms: [ops]\n",
+		 "m:9:5: ", "already"},
 		{"name: x\nfits:\n  - ops: []\n    targets: [latency]\n    weighting: none\n"
 		 "    origin: no\n    paths:\n      - terms: []\n",
-		 "m:", "must not be empty"},
+		 "m:3:5: ", "must not be empty"},
 	};
 	struct mn_models models = {0};
 

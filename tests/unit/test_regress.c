@@ -366,6 +366,68 @@ static void prediction_intervals_cover_as_they_say(void **state)
 	}
 }
 
+static void resamples_say_what_the_theory_says(void **state)
+{
+	double lo[3], hi[3], again_lo[3], again_hi[3];
+	struct data *t = make(200, 2e-6, 5e-5, 0.5, 0.05, 11);
+	struct mn_regress_result r = fit(t);
+
+	(void)state;
+	assert_int_equal(mn_regress_bootstrap(&t->d, &r, t->key, 1, 1000, lo, hi), 0);
+	for (int j = 0; j < 3; j++) {
+		double theory = r.terms[j].ci95_hi - r.terms[j].ci95_lo;
+
+		assert_true(lo[j] < r.terms[j].value && r.terms[j].value < hi[j]);
+		assert_true(hi[j] - lo[j] > 0.7 * theory && hi[j] - lo[j] < 1.4 * theory);
+	}
+	assert_int_equal(mn_regress_bootstrap(&t->d, &r, t->key, 1, 1000, again_lo, again_hi), 0);
+	assert_memory_equal(lo, again_lo, sizeof(lo));
+	assert_memory_equal(hi, again_hi, sizeof(hi));
+	assert_int_equal(mn_regress_bootstrap(&t->d, &r, t->key, 1, 1, lo, hi), MN_E_INVALID);
+	free(t);
+}
+
+static void a_group_held_out_is_not_seen(void **state)
+{
+	struct data *t = make(90, 2e-6, 5e-5, 0.5, 0, 4);
+	struct mn_regress_result r;
+	double predicted[90];
+	uint8_t group[90];
+
+	(void)state;
+	/* One group costs twice as much: the others cannot know. */
+	for (size_t i = 0; i < 90; i++) {
+		group[i] = i % 3;
+		if (group[i] == 2)
+			t->y[i] *= 2;
+	}
+	r = fit(t);
+	assert_int_equal(mn_regress_hold_out(&t->d, &r, group, 3, predicted), 0);
+	for (size_t i = 0; i < 90; i++)
+		if (group[i] == 2)
+			assert_true(fabs(predicted[i] / t->y[i] - 0.5) < 1e-6);
+	assert_int_equal(mn_regress_hold_out(&t->d, &r, group, 1, predicted), MN_E_INVALID);
+	free(t);
+}
+
+static void dependent_columns_are_dropped_if_asked(void **state)
+{
+	struct data *t = make(50, 2e-6, 5e-5, 0.5, 0, 4);
+	struct mn_regress_result r;
+
+	(void)state;
+	for (size_t i = 0; i < 50; i++)
+		t->x[1][i] = 3 * t->x[0][i];
+	t->d.drop = 1;
+	r = fit(t);
+	assert_int_equal(r.status, MN_REGRESS_OK);
+	assert_int_equal(r.terms[0].state, MN_REGRESS_FITTED);
+	assert_int_equal(r.terms[1].state, MN_REGRESS_DROPPED);
+	assert_int_equal(r.terms[2].state, MN_REGRESS_FITTED);
+	assert_true(r.terms[1].value == 0);
+	free(t);
+}
+
 static void a_disturbed_row_does_not_move_a_robust_fit(void **state)
 {
 	struct data *t = make(100, 2e-6, 5e-5, 0.5, 0.01, 3);
@@ -544,6 +606,9 @@ int main(void)
 		cmocka_unit_test(
 			dependent_columns_are_refused_and_nearly_dependent_ones_get_a_ridge),
 		cmocka_unit_test(prediction_intervals_cover_as_they_say),
+		cmocka_unit_test(resamples_say_what_the_theory_says),
+		cmocka_unit_test(a_group_held_out_is_not_seen),
+		cmocka_unit_test(dependent_columns_are_dropped_if_asked),
 		cmocka_unit_test(a_disturbed_row_does_not_move_a_robust_fit),
 		cmocka_unit_test(refuses_what_is_no_number),
 		cmocka_unit_test(drops_a_column_of_zeros),
