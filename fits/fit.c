@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +9,6 @@
 
 #include "group.h"
 #include "models.h"
-#include "paths.h"
 #include "regress.h"
 
 enum { TRIANGLE = MN_REGRESS_TERMS_MAX * (MN_REGRESS_TERMS_MAX + 1) / 2 };
@@ -879,14 +877,6 @@ static int by_error(const void *a, const void *b)
 	return x->number < y->number ? -1 : 1;
 }
 
-static int load_shipped(struct mn_models *models, struct mn_err *err)
-{
-	char folder[PATH_MAX];
-	int ret = mn_path(MN_DIR_MODELS, NULL, folder, sizeof(folder), err);
-
-	return ret ? ret : mn_models_folder(models, folder, err);
-}
-
 int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 	       int (*cb)(const struct mn_fit *fit, void *arg), void *arg,
 	       struct mn_fit_stats *ret_stats, struct mn_err *err)
@@ -902,7 +892,7 @@ int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 		return mn_err_set(err, MN_E_INVALID, "folds must be 2 to %d",
 				  MN_REGRESS_FOLDS_MAX / 2);
 	if (!options->models)
-		ret = load_shipped(&shipped, err);
+		ret = mn_models_shipped(&shipped, err);
 	if (!ret)
 		ret = mn_group_read(&data, store, models, options->boards, options->n_boards, err);
 	for (size_t i = 0; i < data.n_groups && !ret; i++) {

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 
 #include <cyaml/cyaml.h>
 #include <yaml.h>
+
+#include "paths.h"
 
 const char *mn_target_name(enum mn_target target)
 {
@@ -404,4 +407,12 @@ void mn_models_free(struct mn_models *models)
 	drop(models, 0);
 	free(models->all);
 	models->all = NULL;
+}
+
+int mn_models_shipped(struct mn_models *models, struct mn_err *err)
+{
+	char folder[PATH_MAX];
+	int ret = mn_path(MN_DIR_MODELS, NULL, folder, sizeof(folder), err);
+
+	return ret ? ret : mn_models_folder(models, folder, err);
 }

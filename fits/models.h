@@ -71,6 +71,8 @@ int mn_models_text(struct mn_models *models, const char *name, const char *text,
 		   struct mn_err *err);
 /* All *.yaml of a folder in the order of their names. */
 int mn_models_folder(struct mn_models *models, const char *folder, struct mn_err *err);
+/* Those that come with mnchar. */
+int mn_models_shipped(struct mn_models *models, struct mn_err *err);
 void mn_models_free(struct mn_models *models);
 
 #endif

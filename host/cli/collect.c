@@ -10,6 +10,7 @@
 #include "cmd.h"
 #include "cmd_energy.h"
 #include "known.h"
+#include "learn.h"
 #include "outcome.h"
 #include "paths.h"
 #include "ports.h"
@@ -29,9 +30,20 @@ struct options {
 	uint32_t baud;
 	int quiet;
 	struct mn_cmd_energy energy;
+	int adaptive;
+	struct mn_learn_request learn;
 };
 
-enum { KEY_KERNELS = 256, KEY_LIMIT, KEY_BAUD, KEY_LINK };
+enum {
+	KEY_KERNELS = 256,
+	KEY_LIMIT,
+	KEY_BAUD,
+	KEY_LINK,
+	KEY_ADAPTIVE,
+	KEY_TARGET,
+	KEY_BUDGET,
+	KEY_SEED
+};
 
 static const struct argp_option options[] = {
 	{"board", 'b', "BOARD", 0,
@@ -51,6 +63,16 @@ static const struct argp_option options[] = {
 	 "mnchar boards shows it",
 	 0},
 	{"limit", KEY_LIMIT, "N", 0, "Measure at most N probes on each board now", 0},
+	{"adaptive", KEY_ADAPTIVE, NULL, 0,
+	 "Measure only as much of the sweep (default: full) as the feature model needs, in rounds: "
+	 "first layers that spread over all of it, then those near which its predictions are worst",
+	 0},
+	{"target-p90", KEY_TARGET, "PERCENT", 0,
+	 "With --adaptive: until 90 % of the held-out layers are predicted within PERCENT (default "
+	 "5)",
+	 0},
+	{"budget", KEY_BUDGET, "N", 0, "With --adaptive: at most N probes on each board", 0},
+	{"seed", KEY_SEED, "N", 0, "With --adaptive: of the choice (default 1)", 0},
 	{"baud", KEY_BAUD, "N", 0,
 	 "Rate to agree on for a serial link (default 921600; 0: stay at 115200)", 0},
 	{"quiet", 'q', NULL, 0, "No progress", 0},
@@ -65,6 +87,17 @@ static void add_board(struct options *my, const char *name, const struct argp_st
 	if (my->n_boards == BOARDS_MAX)
 		argp_error(state, "more than %d boards", BOARDS_MAX);
 	my->boards[my->n_boards++] = name;
+}
+
+/* "5" or "5%": over 0, at most 100. */
+static double percent(const struct argp_state *state, const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || (*end && strcmp(end, "%")) || !(value > 0) || value > 100)
+		argp_error(state, "--target-p90: '%s' is no percentage over 0, at most 100", text);
+	return value;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -91,6 +124,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_BAUD:
 		my->baud = (uint32_t)mn_cmd_number(state, "--baud", arg, 0, 12000000);
+		return 0;
+	case KEY_ADAPTIVE:
+		my->adaptive = 1;
+		return 0;
+	case KEY_TARGET:
+		my->learn.target_p90_pct = percent(state, arg);
+		return 0;
+	case KEY_BUDGET:
+		my->learn.budget =
+			(size_t)mn_cmd_number(state, "--budget", arg, 1, MN_SWEEP_PROBES_MAX);
+		return 0;
+	case KEY_SEED:
+		my->learn.seed = (uint64_t)mn_cmd_number(state, "--seed", arg, 0, INT64_MAX);
+		return 0;
+	case ARGP_KEY_END:
+		if (!my->adaptive &&
+		    (my->learn.target_p90_pct > 0 || my->learn.budget || my->learn.seed))
+			argp_error(state, "--target-p90, --budget and --seed go with --adaptive");
+		if (my->adaptive && my->limit)
+			argp_error(state, "--adaptive takes --budget instead of --limit");
 		return 0;
 	case 'q':
 		my->quiet = 1;
@@ -161,7 +214,7 @@ static int load_sweep(const char *name, struct mn_sweep **ret_sweep, struct mn_e
 
 int mn_cmd_collect(int argc, char **argv)
 {
-	struct options my = {.sweep = "quick", .baud = 921600};
+	struct options my = {.baud = 921600};
 	struct mn_target targets[BOARDS_MAX] = {0};
 	struct mn_campaign_config config = {0};
 	struct mn_campaign_outcome outcome;
@@ -176,6 +229,8 @@ int mn_cmd_collect(int argc, char **argv)
 	argp_parse(&mn_argp_collect, argc, argv, 0, NULL, &my);
 	/* A reader of stderr that goes away must not end the measuring. */
 	signal(SIGPIPE, SIG_IGN);
+	if (!my.sweep)
+		my.sweep = my.adaptive ? "full" : "quick";
 	ret = load_sweep(my.sweep, &sweep, &err);
 	if (!ret && !my.n_boards)
 		ret = default_boards(&my, &ports, &n_ports, &err);
@@ -199,7 +254,11 @@ int mn_cmd_collect(int argc, char **argv)
 	config.limit = my.limit;
 	config.baud = my.baud;
 	config.progress = my.quiet ? 0 : isatty(STDERR_FILENO) ? 2 : 1;
-	ret = mn_campaign_run(&config, targets, n, &outcome, &err);
+	if (!(my.learn.target_p90_pct > 0))
+		my.learn.target_p90_pct = 5;
+	my.learn.seed += my.learn.seed ? 0 : 1;
+	ret = my.adaptive ? mn_learn_collect(&config, &my.learn, targets, n, &outcome, &err)
+			  : mn_campaign_run(&config, targets, n, &outcome, &err);
 	ret = ret ? mn_cmd_fail(&err) : mn_cmd_outcome(&outcome, my.db);
 out:
 	mn_store_close(store);

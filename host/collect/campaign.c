@@ -94,9 +94,7 @@ static void list_sets(const struct mn_msg_hello *hello, struct sets *sets)
 	}
 }
 
-/* Does a kernels id ("mnchar/2/dsp") answer to that name: itself, its library, its variant, "all",
- * or "" for the first? */
-static int is_wanted(const char *wanted, const char *id, uint8_t index)
+int mn_campaign_wants(const char *wanted, const char *id, uint8_t index)
 {
 	const char *slash = strrchr(id, '/');
 
@@ -333,7 +331,7 @@ static int plan_sets(struct board *board, const char *wanted,
 	if (board->campaign->config->kernels)
 		wanted = board->campaign->config->kernels;
 	for (uint8_t i = 0; i < sets->n; i++) {
-		if (!is_wanted(wanted, sets->id[i], i))
+		if (!mn_campaign_wants(wanted, sets->id[i], i))
 			continue;
 		if (!sets->set[i])
 			return mn_err_set(err, MN_E_VERSION,
@@ -452,6 +450,10 @@ static int begin(struct board *board, const struct mn_msg_hello *hello, double h
 	ret = mn_store_commit(store, err);
 	if (ret)
 		goto fail;
+	if (board->campaign->config->begun)
+		board->campaign->config->begun((size_t)(board - board->campaign->boards),
+					       board->session_id, &text.rig, hello->kernels,
+					       board->campaign->config->arg);
 	return drop_equals(board, err);
 fail:
 	mn_store_rollback(store);

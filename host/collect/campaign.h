@@ -58,6 +58,11 @@ struct mn_campaign_config {
 	/* n_targets names as the boards' rows have them ("virtual-f446re"), written when a board
 	 * has said hello; NULL: not wanted */
 	char (*ret_boards)[40];
+	/* Called when a board has said what it is and its session is open; NULL: never. kernels:
+	 * the ids of its kernel sets, each after ';'. */
+	void (*begun)(size_t target, int64_t session_id, const struct mn_rig *rig,
+		      const char *kernels, void *arg);
+	void *arg;    /* of begun */
 	int progress; /* 0 none, 1 a line now and then, 2 bars on a terminal */
 };
 
@@ -69,6 +74,10 @@ struct mn_campaign_outcome {
 	size_t boards_done, boards_lost, boards_failed;
 	int interrupted;
 };
+
+/* Does a kernels id ("mnchar/1/dsp") answer to what a probe or --kernels says: itself, its library,
+ * its variant, "all", or "" for a board's first (index 0)? */
+int mn_campaign_wants(const char *wanted, const char *id, uint8_t index);
 
 /*
  * Run to the end. 0 when every board was tried; what became of them is in *ret. MN_E_*: the store

@@ -1216,6 +1216,7 @@ static int expand(struct owner *o)
 		g->how = defaults;
 		o->groups[i].name = g->raw->name;
 		o->groups[i].line = nodes->line;
+		o->groups[i].listed = g->raw->layers.n > 0;
 		rc = expand_group(o, g);
 		for (int k = 0; k < g->n_axes; k++)
 			free(g->axes[k].values);

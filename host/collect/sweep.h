@@ -88,6 +88,7 @@ struct mn_sweep_probe {
 struct mn_sweep_group {
 	const char *name;
 	uint32_t line;       /* in the file */
+	uint8_t listed;      /* 1: its layers are written out, as those of networks are */
 	uint32_t n_probes;   /* that are in the sweep from this group */
 	uint32_t n_merged;   /* that equal an earlier one */
 	uint32_t n_rejected; /* combinations for which `where` was false */

@@ -70,6 +70,11 @@
 	X(IMPORT_FIND, "SELECT 1 FROM measurement WHERE import_hash = ?1")                         \
 	X(FAILURE_ADD, "INSERT INTO failure (session_id, probe_id, at_ms, code, reason, retry)"    \
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                         \
+	X(ROUND_ADD, "INSERT INTO round (session_id, number, seed, model, target_p90_pct, pool,"   \
+		     " asked, measured, failed, mape_pct, p90_pct, groups, reached, limited,"      \
+		     " exhausted, worst, worst_p90_pct, ended)"                                    \
+		     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"  \
+		     " ?16, ?17, ?18)")                                                            \
 	X(PROBE_DONE, "WITH same AS (SELECT s.id FROM rig a JOIN rig b"                            \
 		      " ON b.kind = a.kind AND b.board = a.board AND b.image = a.image"            \
 		      " AND b.model = a.model AND b.clock_set_hz IS a.clock_set_hz"                \

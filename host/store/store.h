@@ -214,6 +214,23 @@ int mn_store_put_measurement(struct mn_store *store, const struct mn_measurement
 int mn_store_put_failure(struct mn_store *store, int64_t session_id, int64_t probe_id, int code,
 			 const char *reason, int retry, struct mn_err *err);
 
+/* A round of a sweep that learns (collect --adaptive). Percentages are NAN where nothing is fitted
+ * yet. */
+struct mn_round {
+	int64_t session_id; /* that measured what the round asked for */
+	int64_t number, seed;
+	const char *model;
+	double target_p90_pct;
+	int64_t pool, asked;
+	int64_t measured, failed; /* of all rounds so far */
+	double mape_pct, p90_pct; /* out-of-fold, over all groups */
+	int64_t groups, reached, limited, exhausted;
+	const char *worst; /* "conv_2d 1x1" */
+	double worst_p90_pct;
+	const char *ended; /* "" or why it was the last: "target" "budget" "model" "pool" */
+};
+int mn_store_put_round(struct mn_store *store, const struct mn_round *round, struct mn_err *err);
+
 /* 1 if a row with that import_hash is there, else 0; or MN_E_*. */
 int mn_store_has_import(struct mn_store *store, const char *import_hash, struct mn_err *err);
 

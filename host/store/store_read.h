@@ -162,6 +162,12 @@ int mn_store_each_failure(struct mn_store *store, const char *board,
 			  int (*cb)(const struct mn_failure_row *row, void *arg), void *arg,
 			  struct mn_err *err);
 
+/* Rounds in order of occurrence, with the board they were for; board NULL: any. */
+int mn_store_each_round(struct mn_store *store, const char *board,
+			int (*cb)(const char *board, enum mn_kind kind,
+				  const struct mn_round *round, void *arg),
+			void *arg, struct mn_err *err);
+
 /* A fitted model: coefficients with intervals, errors, and the measurements it was made from. */
 struct mn_fit_term {
 	const char *name; /* "ops" "const" "macs" "out_elements" "im2col_elements" */

@@ -18,6 +18,7 @@ add_executable(rows e2e/rows.c)
 target_link_libraries(rows PRIVATE mn_options mn_store)
 set_target_properties(rows PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
+mn_e2e(adaptive)
 mn_e2e(bench)
 mn_e2e(accuracy)
 mn_e2e(cli)
