@@ -381,7 +381,7 @@ out:
 /* Enough rows for the terms, with some to check them by. */
 static size_t first_size(const struct group *g)
 {
-	size_t wanted = 4 * (size_t)g->model->path[g->path].n_terms + 6;
+	size_t wanted = 2 * (size_t)g->model->path[g->path].n_terms + 6;
 
 	return wanted < g->n ? wanted : g->n;
 }

@@ -156,7 +156,7 @@ static void the_first_round_spreads(void **state)
 	int n = mn_adaptive_next(a, 36, pick, NULL), few = 0, many = 0, small = 0, large = 0;
 
 	(void)state;
-	assert_in_range(n, 24, 36);
+	assert_in_range(n, 20, 36);
 	for (int i = 0; i < n; i++) {
 		const struct mn_layer *l = &pool[pick[i]].layer;
 
