@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- Step 6: what each round of a sweep that learns (mnchar collect --adaptive) knew and asked for.
+-- Step 7: what each round of a sweep that learns (mnchar collect --adaptive) knew and asked for.
 
 CREATE TABLE round (
 	id INTEGER PRIMARY KEY,
