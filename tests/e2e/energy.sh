@@ -67,3 +67,34 @@ grep -q -- "--allow-no-energy" err || fail "the way out is not said"
 grep -q "virtual boards only" err || fail "the virtual meter with something else"
 [ "$(code mnchar collect --board virtual-f446re --volt 3300 --db x.db)" = 64 ] || fail "--volt without --meter"
 ok "refusals say why, and the session goes on without energy only if asked to"
+
+# A monitor that loses 64 samples of every 3000.
+cat >mnchar-vboard-lossy <<'END'
+#!/bin/bash
+args=()
+for a in "$@"; do
+	case $a in
+	--power) ;;
+	fd:*) fd=${a#fd:} ;;
+	*) args+=("$a") ;;
+	esac
+done
+[ -n "${fd:-}" ] || exec mnchar-vboard "$@"
+mkfifo samples
+{
+	head -c 16 >&"$fd"
+	while head -c 48000 >chunk && [ -s chunk ]; do
+		cat chunk >&"$fd"
+		head -c 1024 >/dev/null
+	done
+} <samples &
+eval "exec $fd>&-"
+mnchar-vboard "${args[@]}" --power samples
+END
+chmod +x mnchar-vboard-lossy
+[ "$(code mnchar collect --board "exec:./mnchar-vboard-lossy --board virtual-f446re" --sweep some.yaml --limit 1 --meter virtual --window 40 --db l.db)" = 3 ] ||
+	fail "windows with lost samples must leave the probe for a later run"
+[ "$(sql l.db "SELECT count(*), (SELECT count(*) FROM measurement) FROM failure WHERE reason LIKE 'energy: %samples %lost%' AND retry")" = "3|0" ] ||
+	fail "three failures with the reason are wanted: $(sql l.db 'SELECT reason FROM failure')"
+grep -q "tried 3 times: energy: .*lost" err || fail "and a line that says so"
+ok "a window with lost samples is a failure with its reason, tried again twice"
