@@ -14,6 +14,7 @@
 
 #include <zlib.h>
 
+#include "known.h"
 #include "rig.h"
 
 #define GUARD_US  100
@@ -212,26 +213,15 @@ int mn_energy_linked(struct mn_energy *e, int opened, struct mn_err *err)
 	return status ? status : start(e, err);
 }
 
-/*
- * Current of a board that runs, mA: published means at 3.3 V (161, 444 and 431 mW) and a tenth for
- * what is above them.
- */
-static uint32_t board_mA(const char *board)
-{
-	return strstr(board, "f446")   ? 54
-	       : strstr(board, "f746") ? 148
-	       : strstr(board, "f767") ? 144
-				       : 0;
-}
-
 int mn_energy_check_board(const struct mn_energy *e, const struct mn_msg_hello *hello,
 			  struct mn_err *err)
 {
-	uint32_t need = board_mA(hello->board) * 1000;
+	const struct mn_known_board *known = mn_known_find(hello->board);
+	uint32_t need = known ? known->max_uA : 0;
 
 	if (e->is_virtual && !mn_hello_is_virtual(hello))
 		return mn_err_set(err, MN_E_INVALID, "the virtual meter is for virtual boards");
-	if (!e->is_virtual && mn_hello_is_virtual(hello) && e->meter)
+	if (!e->is_virtual && mn_hello_is_virtual(hello) && e->meter && !e->config.any_board)
 		return mn_err_set(err, MN_E_INVALID,
 				  "the %s would measure something else: a virtual board draws no "
 				  "current",

@@ -23,6 +23,7 @@ struct mn_energy_config {
 	int source;               /* the monitor supplies the board */
 	int optional;             /* without it the session goes on without energy */
 	int trace;                /* keep the samples */
+	int any_board;            /* what tests set: a USB monitor may watch a virtual board */
 	uint32_t window_us, reps; /* of a window, at least */
 	uint32_t repeat;          /* windows of a probe; its energy is their median */
 };

@@ -23,3 +23,7 @@ mn_test(test_recording SOURCES unit/test_recording.c LIBS mn_meter PkgConfig::SQ
 add_dependencies(test_recording mnchar)
 mn_test(test_doctor SOURCES unit/test_doctor.c LIBS PkgConfig::JANSSON PkgConfig::CMOCKA ARGS ${mn_image_args} LABELS unit)
 add_dependencies(test_doctor mnchar mnchar-vboard)
+mn_test(test_ppk2_collect SOURCES unit/test_ppk2_collect.c ${mn_usb_fakes}
+	LIBS ${mn_umockdev} mn_collect PkgConfig::UMOCKDEV PkgConfig::SQLITE PkgConfig::JANSSON PkgConfig::CMOCKA m
+	ARGS ${mn_image_args} LABELS unit)
+add_dependencies(test_ppk2_collect mnchar mnchar-vboard)

@@ -113,7 +113,7 @@ static void answer_metadata(struct ppk2_model *kit)
 	put(kit, text, n);
 }
 
-static void flush(struct ppk2_model *kit)
+void ppk2_model_flush(struct ppk2_model *kit)
 {
 	put(kit, kit->block, kit->n_block);
 	kit->n_block = 0;
@@ -130,7 +130,7 @@ static void command(struct ppk2_model *kit)
 		break;
 	case MN_PPK2_STOP:
 		kit->streaming = 0;
-		flush(kit);
+		ppk2_model_flush(kit);
 		break;
 	case MN_PPK2_POWER:
 		kit->power = kit->args[0];
@@ -142,7 +142,7 @@ static void command(struct ppk2_model *kit)
 		kit->mode = kit->args[0];
 		break;
 	case MN_PPK2_GET_METADATA:
-		flush(kit);
+		ppk2_model_flush(kit);
 		answer_metadata(kit);
 		break;
 	default:
@@ -186,7 +186,7 @@ static void put_word(struct ppk2_model *kit, uint32_t w)
 	memcpy(kit->block + kit->n_block, bytes, n);
 	kit->n_block += n;
 	if (kit->n_block + 4 > sizeof(kit->block))
-		flush(kit);
+		ppk2_model_flush(kit);
 }
 
 void ppk2_model_run(struct ppk2_model *kit, uint64_t samples)

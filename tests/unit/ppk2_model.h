@@ -53,6 +53,8 @@ void ppk2_model_init(struct ppk2_model *kit, ppk2_source *source, void *arg);
 void ppk2_model_write(struct ppk2_model *kit, const void *bytes, size_t n);
 /* Let time pass: that many samples, if it streams. */
 void ppk2_model_run(struct ppk2_model *kit, uint64_t samples);
+/* What there is of a block goes out now. */
+void ppk2_model_flush(struct ppk2_model *kit);
 /* Take up to size bytes of what waits, in transfers as the kit would end them. */
 size_t ppk2_model_read(struct ppk2_model *kit, void *buf, size_t size);
 /* The text of its metadata; returns its length. */

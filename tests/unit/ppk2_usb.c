@@ -41,7 +41,14 @@ static int in(void *arg, uint8_t *buf, size_t size)
 		}
 		if (p->empty_every && p->transfers % p->empty_every == 0)
 			return 0;
-		if (p->kit.n_out < sizeof(lost))
+		if (p->available && !p->kit.n_out) {
+			size_t n = p->available(p->kit.source_arg);
+
+			if (!n)
+				return -EAGAIN;
+			ppk2_model_run(&p->kit, n < MN_PPK2_BLOCK ? n : MN_PPK2_BLOCK);
+			ppk2_model_flush(&p->kit);
+		} else if (!p->available && p->kit.n_out < sizeof(lost))
 			ppk2_model_run(&p->kit, MN_PPK2_BLOCK);
 		if (p->transfers == p->lose_block_at) {
 			ppk2_model_read(&p->kit, lost, sizeof(lost));

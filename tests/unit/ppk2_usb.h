@@ -9,6 +9,8 @@
 struct ppk2_usb {
 	struct usb_fake usb;
 	struct ppk2_model kit;
+	/* How many samples its source has; NULL: any number. */
+	size_t (*available)(void *arg);
 	/* Faults of the bus; each counts transfers of the running stream. */
 	uint64_t transfers;
 	uint64_t stall_at;      /* -EPIPE instead of data */

@@ -7,4 +7,8 @@
 
 extern const struct mn_meter_ops mn_meter_ppk2;
 
+/* 1. What tests (and nobody else) clear, whose kit lives in simulated time: compare its clock with
+ * this computer's, which finds blocks that were lost whole. */
+extern int mn_ppk2_real_time;
+
 #endif
