@@ -5,7 +5,16 @@
 
 #include "cmd.h"
 
-enum { KEY_METER = 512, KEY_VOLT, KEY_WINDOW, KEY_SUPPLY, KEY_OPTIONAL, KEY_TRACE, KEY_MLPERF };
+enum {
+	KEY_METER = 512,
+	KEY_VOLT,
+	KEY_WINDOW,
+	KEY_REPEAT,
+	KEY_SUPPLY,
+	KEY_OPTIONAL,
+	KEY_TRACE,
+	KEY_MLPERF
+};
 
 /* facts of MLPerf Tiny: every window at least 10 s and 10 inferences, the median of 5 */
 #define MLPERF_US     10000000u
@@ -28,6 +37,8 @@ static const struct argp_option options[] = {
 	 "Loop each layer for at least so long in a marked window (default 300). Virtual meters "
 	 "are exact in a few ms",
 	 0},
+	{"repeat", KEY_REPEAT, "N", 0,
+	 "Windows of each layer (default 1, at most 9): the median counts", 0},
 	{"mlperf", KEY_MLPERF, NULL, 0,
 	 "Windows of at least 10 s and 10 inferences, and the median of 5, as MLPerf Tiny asks", 0},
 	{"allow-no-energy", KEY_OPTIONAL, NULL, 0,
@@ -57,6 +68,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_WINDOW:
 		my->config.window_us =
 			1000 * (uint32_t)mn_cmd_number(state, "--window", arg, 1, 600000);
+		return 0;
+	case KEY_REPEAT:
+		my->config.repeat =
+			(uint32_t)mn_cmd_number(state, "--repeat", arg, 1, MN_ENERGY_REPEAT_MAX);
 		return 0;
 	case KEY_SUPPLY:
 		my->config.source = 1;

@@ -68,6 +68,13 @@ grep -q "virtual boards only" err || fail "the virtual meter with something else
 [ "$(code mnchar collect --board virtual-f446re --volt 3300 --db x.db)" = 64 ] || fail "--volt without --meter"
 ok "refusals say why, and the session goes on without energy only if asked to"
 
+[ "$(code mnchar bench "$graph" --board virtual-f767zi --whole --reps 1 --meter virtual --window 5 --repeat 3 --db r.db)" = 0 ] || fail "bench, three windows"
+[ "$(sql r.db "SELECT count(*) FROM energy_window")" = 3 ] || fail "three windows are wanted"
+[ "$(sql r.db "SELECT count(*) FROM measurement e WHERE abs(e.power_uW - (SELECT 1e6 * gross_nJ / covered_ns FROM energy_window
+	ORDER BY 1.0 * gross_nJ / covered_ns LIMIT 1 OFFSET 1)) < 2")" = 1 ] || fail "the median of three windows is wanted"
+[ "$(sql r.db "SELECT count(*) FROM energy_step s WHERE s.reps <> (SELECT sum(reps) FROM energy_window)")" = 0 ] || fail "steps of all windows"
+ok "of several windows the median counts"
+
 # A monitor that loses 64 samples of every 3000.
 cat >mnchar-vboard-lossy <<'END'
 #!/bin/bash
