@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "group.h"
 
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,13 @@ static int no_memory(struct reading *r)
 	return mn_err_set(r->err, MN_E_NOMEM, "out of memory while reading the measurements");
 }
 
+static int too_many(struct reading *r, int rc, const char *what)
+{
+	return rc == MN_E_TOO_BIG
+		       ? mn_err_set(r->err, rc, "more than %d %s are too many", UINT16_MAX, what)
+		       : no_memory(r);
+}
+
 /* Returns MN_E_NOMEM from the function around it; what was there stays. */
 #define RESIZE(array, n)                                                                           \
 	do {                                                                                       \
@@ -103,8 +111,17 @@ static uint64_t hash(const char *text)
 
 /* Items */
 
+/* Whether a model is for one of these kernel sets. */
+static int is_for_some(const struct mn_model *m, const struct list *kernels)
+{
+	for (size_t i = 0; i < kernels->n; i++)
+		if (!m->kernels || !fnmatch(m->kernels, kernels->all[i], 0))
+			return 1;
+	return 0;
+}
+
 /* Features that an op needs: those of its models, and the one that says its size. */
-static uint64_t wanted_features(const struct mn_models *models, int op)
+static uint64_t wanted_features(const struct mn_models *models, const struct list *kernels, int op)
 {
 	uint64_t wanted =
 		1ull << (op == MN_MODELS_WHOLE ? MN_FEATURE_OPS : mn_feature_size((enum mn_op)op));
@@ -112,7 +129,9 @@ static uint64_t wanted_features(const struct mn_models *models, int op)
 	for (size_t i = 0; i < models->n; i++) {
 		const struct mn_model *m = &models->all[i];
 
-		for (size_t k = 0; (m->ops >> op & 1) && k < m->n_paths; k++)
+		if (!(m->ops >> op & 1) || !is_for_some(m, kernels))
+			continue;
+		for (size_t k = 0; k < m->n_paths; k++)
 			for (uint32_t j = 0; j < m->path[k].n_terms; j++)
 				wanted |= 1ull << m->path[k].terms[j];
 	}
@@ -169,7 +188,8 @@ static int new_item(struct mn_group_data *data, int op, uint64_t key)
 {
 	struct mn_items *items = &data->items[op];
 
-	if (items->n == items->size && grow_items(items, wanted_features(data->models, op)))
+	if (items->n == items->size &&
+	    grow_items(items, wanted_features(data->models, &data->names->kernels, op)))
 		return MN_E_NOMEM;
 	items->key[items->n] = key;
 	items->path[items->n] = 0;
@@ -220,6 +240,14 @@ static int take_layer(const struct mn_layer *layer, const struct mn_layer_info *
 
 /* Sessions and probes */
 
+static int take_kernels(const char *kernels, void *arg)
+{
+	struct reading *r = arg;
+	int number = number_of(&r->data->names->kernels, kernels);
+
+	return number < 0 ? too_many(r, number, "kernel sets") : 0;
+}
+
 static int is_wanted(const struct reading *r, const char *board)
 {
 	for (size_t i = 0; i < r->n_boards; i++)
@@ -246,13 +274,6 @@ static int rig_number(struct mn_group_data *data, const struct mn_scan_session *
 	rig->model = strdup(session->rig_model);
 	data->n_rigs++;
 	return rig->image && rig->model ? (int)data->n_rigs - 1 : MN_E_NOMEM;
-}
-
-static int too_many(struct reading *r, int rc, const char *what)
-{
-	return rc == MN_E_TOO_BIG
-		       ? mn_err_set(r->err, rc, "more than %d %s are too many", UINT16_MAX, what)
-		       : no_memory(r);
 }
 
 static int take_session(const struct mn_scan_session *session, uint32_t number, void *arg)
@@ -513,7 +534,8 @@ int mn_group_read(struct mn_group_data *data, struct mn_store *store,
 		  struct mn_err *err)
 {
 	struct reading r = {.data = data, .boards = boards, .n_boards = n_boards, .err = err};
-	const struct mn_scan scan = {take_session, take_layer, take_probe, take_row, &r};
+	const struct mn_scan scan = {take_kernels, take_session, take_layer,
+				     take_probe,   take_row,     &r};
 	int rc;
 
 	*data = (struct mn_group_data){.models = models};

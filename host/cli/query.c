@@ -15,10 +15,10 @@
 struct options {
 	const char *db;
 	struct mn_fit_filter filter;
-	int json, all;
+	int json, all, terms;
 };
 
-enum { KEY_KIND = 256, KEY_TARGET, KEY_BACKBONE, KEY_ALL };
+enum { KEY_KIND = 256, KEY_TARGET, KEY_BACKBONE, KEY_ALL, KEY_TERMS };
 
 static const char *one_of(struct argp_state *state, const char *option, const char *arg,
 			  const char *const *words)
@@ -72,6 +72,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_BACKBONE:
 		my->filter.backbone = arg;
 		return 0;
+	case KEY_TERMS:
+		my->terms = 1;
+		return 0;
 	case KEY_ALL:
 		my->all = 1;
 		return 0;
@@ -91,6 +94,7 @@ static const struct argp_option options[] = {
 	{"target", KEY_TARGET, "latency|energy|power", 0, "Only this target", 0},
 	{"kind", KEY_KIND, "KIND", 0, "Only measured, virtual or published", 0},
 	{"backbone", KEY_BACKBONE, "NAME", 0, "Only this family of whole models; all: pooled", 0},
+	{"terms", KEY_TERMS, NULL, 0, "Every coefficient with its interval, one a line", 0},
 	{"all", KEY_ALL, NULL, 0, "Also what could not be fitted, with the reason", 0},
 	{"json", 'j', NULL, 0, "An array with one object a fit", 0},
 	{0},
@@ -106,10 +110,16 @@ const struct argp mn_argp_query = {
 	       "are for rows that they have not seen. The first column says where the figures come "
 	       "from: measured, virtual (a modelled CPU) or published."
 	       "\v"
-	       "In the table: ms/Mop is milliseconds for a million ops (2 ops per "
+	       "One line a fit. cost: of ops and ops-affine the coefficients; of the others how "
+	       "many "
+	       "there are (--terms prints them). ms/Mop is milliseconds for a million ops (2 ops "
+	       "per "
 	       "multiply-accumulate). in5_pct and in10_pct: share of rows predicted within 5 and "
 	       "10 "
-	       "%. --json has the coefficients per 1 of their feature, in ms, mJ or mW.\n\n"
+	       "%. size_pct, chan_pct: mean error when all layers of one spatial size, or of one "
+	       "range of channels, are held out together. in_ci_pct: held-out rows inside of "
+	       "their 95 % interval. --json has the coefficients per 1 of their feature, in ms, mJ "
+	       "or mW.\n\n"
 	       "Example: mnchar query --board virtual-f446re --op conv_2d\n"
 	       "Example: mnchar query --json --model features",
 };
@@ -148,7 +158,7 @@ static const char *number(char *buf, size_t size, int digits, double value)
 	return buf;
 }
 
-enum { COLUMNS = 17 };
+enum { COLUMNS = 17, SUMMARY_COLUMNS = 18 };
 
 struct output {
 	const struct options *my;
@@ -228,6 +238,78 @@ static int add_fit(const struct mn_fit *fit, const struct output *out)
 		/* Further terms stand below the first. */
 		memset(cells, 0, sizeof(cells));
 	}
+	return rc;
+}
+
+/* The cost as one cell: what a person wants first. */
+static char *headline(const struct mn_fit *fit)
+{
+	const struct mn_fit_term *t = fit->terms;
+	char unit[96], text[160];
+	double factor;
+
+	if (strcmp(fit->status, "ok"))
+		snprintf(text, sizeof(text), "not fitted");
+	else if (fit->n_terms == 1 || (fit->n_terms == 2 && !strcmp(fit->model, "ops-affine"))) {
+		factor = human_unit(fit, t->name, unit, sizeof(unit));
+		snprintf(text, sizeof(text), "%.4g %s [%.4g, %.4g]", t->value * factor, unit,
+			 t->ci95_lo * factor, t->ci95_hi * factor);
+		if (fit->n_terms == 2)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), " + %.4g %s",
+				 t[1].value, fit->unit);
+	} else {
+		snprintf(text, sizeof(text), "%u terms", (unsigned)fit->n_terms);
+	}
+	return strdup(text);
+}
+
+static int add_summary(const struct mn_fit *fit, const struct output *out)
+{
+	char n[24], r2[24], mape[24], in5[24], in10[24], worst[24], size[24], channels[24], ci[24];
+	char *cost = headline(fit), *why = NULL, *note = NULL, error[160];
+	int ok = !strcmp(fit->status, "ok"), rc = cost ? 0 : MN_E_NOMEM;
+	const char *cells[SUMMARY_COLUMNS] = {
+		mn_kind_name(fit->kind),
+		fit->board,
+		fit->kernels,
+		fit->backbone[0] ? fit->backbone : fit->op,
+		fit->cold ? "cold" : "warm",
+		fit->target,
+		fit->model,
+		cost,
+		n,
+		number(r2, sizeof(r2), 4, fit->r2),
+		number(mape, sizeof(mape), 1, fit->mape_pct),
+		number(in5, sizeof(in5), 0, fit->within5_pct),
+		number(in10, sizeof(in10), 0, fit->within10_pct),
+		number(worst, sizeof(worst), 0, fit->worst_pct),
+		number(size, sizeof(size), 1, fit->by_size_pct),
+		number(channels, sizeof(channels), 1, fit->by_channels_pct),
+		number(ci, sizeof(ci), 0, fit->coverage_pct),
+	};
+
+	snprintf(n, sizeof(n), "%" PRId64, fit->n);
+	mn_validated_op_text(out->validation, fit->op, error, sizeof(error));
+	if (rc == 0 && asprintf(&note, "%s%s%s", fit->validation,
+				fit->kind == MN_KIND_VIRTUAL ? "; board model: " : "",
+				fit->kind == MN_KIND_VIRTUAL ? error : "") < 0) {
+		note = NULL;
+		rc = MN_E_NOMEM;
+	}
+	cells[17] = note;
+	if (rc == 0 && !ok) {
+		/* The reason stands where the cost would. */
+		if (asprintf(&why, "not fitted, %s: %s", fit->status, fit->detail) < 0) {
+			why = NULL;
+			rc = MN_E_NOMEM;
+		}
+		cells[7] = why;
+	}
+	if (rc == 0)
+		rc = mn_table_add(out->table, cells);
+	free(cost);
+	free(why);
+	free(note);
 	return rc;
 }
 
@@ -382,6 +464,13 @@ int mn_cmd_query(int argc, char **argv)
 		{"mape_pct", 1},   {"in5_pct", 1}, {"in10_pct", 1}, {"worst_pct", 1},
 		{"validation", 0},
 	};
+	static const struct mn_column summary[SUMMARY_COLUMNS] = {
+		{"kind", 0},      {"board", 0},      {"kernels", 0},  {"op", 0},
+		{"caches", 0},    {"target", 0},     {"model", 0},    {"cost", 0},
+		{"n", 1},         {"r2", 1},         {"mape_pct", 1}, {"in5_pct", 1},
+		{"in10_pct", 1},  {"worst_pct", 1},  {"size_pct", 1}, {"chan_pct", 1},
+		{"in_ci_pct", 1}, {"validation", 0},
+	};
 	struct options my = {.filter.kind = -1};
 	struct mn_err err = {0};
 	struct output out = {.my = &my, .err = &err};
@@ -392,9 +481,9 @@ int mn_cmd_query(int argc, char **argv)
 	int rc, status = MN_EXIT_OK;
 
 	argp_parse(&mn_argp_query, argc, argv, 0, NULL, &my);
-	table = mn_table_new(columns, COLUMNS);
+	table = my.terms ? mn_table_new(columns, COLUMNS) : mn_table_new(summary, SUMMARY_COLUMNS);
 	json = json_array();
-	out.add = my.json ? add_json : add_fit;
+	out.add = my.json ? add_json : my.terms ? add_fit : add_summary;
 	out.table = table;
 	out.json = json;
 	rc = table && json ? 0 : mn_err_set(&err, MN_E_NOMEM, "out of memory");

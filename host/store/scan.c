@@ -103,6 +103,14 @@ static int each(struct scanning *s, const char *sql, int (*row)(struct scanning 
 	return rc;
 }
 
+static int take_kernels(struct scanning *s, sqlite3_stmt *stmt)
+{
+	const char *kernels = mn_column_text(stmt, 0);
+	int rc = mn_store_check_read(s->store, s->err);
+
+	return rc ? rc : s->scan->kernels(kernels, s->scan->arg);
+}
+
 static int take_session(struct scanning *s, sqlite3_stmt *stmt)
 {
 	uint32_t i = s->sessions.n;
@@ -272,11 +280,17 @@ static int take_row(struct scanning *s, sqlite3_stmt *stmt)
 
 static int scan_tables(struct scanning *s)
 {
-	int rc = each(s,
-		      "SELECT s.id, r.kind, r.board, r.image, r.model, s.source, r.clock_set_hz,"
-		      " r.clock_measured_hz FROM session s JOIN rig r ON r.id = s.rig_id"
-		      " ORDER BY s.id",
-		      take_session);
+	int rc = 0;
+
+	if (s->scan->kernels)
+		rc = each(s, "SELECT DISTINCT kernels FROM probe", take_kernels);
+	if (rc == 0)
+		rc = each(
+			s,
+			"SELECT s.id, r.kind, r.board, r.image, r.model, s.source, r.clock_set_hz,"
+			" r.clock_measured_hz FROM session s JOIN rig r ON r.id = s.rig_id"
+			" ORDER BY s.id",
+			take_session);
 
 	if (rc == 0)
 		rc = each(s, "SELECT id, text FROM layer ORDER BY id", take_layer);

@@ -113,6 +113,8 @@ struct mn_scan_row {
 };
 
 struct mn_scan {
+	/* Each kernel set that some probe has, before all else; may be NULL. */
+	int (*kernels)(const char *kernels, void *arg);
 	int (*session)(const struct mn_scan_session *session, uint32_t number, void *arg);
 	/* layer and info NULL: this mnchar cannot read it; if it was measured, the scan fails
 	 * later.

@@ -273,7 +273,8 @@ static void query_table_shows_kind_unit_and_errors(void **state)
 
 	(void)state;
 	run("fit --db fits.db");
-	r = run("query --db fits.db --board virtual-f446re --model features --target latency");
+	r = run("query --db fits.db --board virtual-f446re --model features --target latency "
+		"--terms");
 	assert_int_equal(r->code, 0);
 	for (char *line = strtok_r(r->out, "\n", &rest), n = 0; line;
 	     line = strtok_r(NULL, "\n", &rest), n++) {
@@ -291,6 +292,18 @@ static void query_table_shows_kind_unit_and_errors(void **state)
 		}
 	}
 	assert_has(run("query --db fits.db --kind published")->out, "14.39 ms/Mop");
+	/* One line a fit. */
+	r = run("query --db fits.db --board virtual-f446re --model features --target latency --op "
+		"conv_2d");
+	assert_has(r->out, " terms ");
+	assert_has(r->out, "in_ci_pct");
+	{
+		int lines = 0;
+
+		for (const char *at = r->out; (at = strchr(at, '\n')); at++)
+			lines++;
+		assert_int_equal(lines, 2);
+	}
 	assert_null(strstr(run("query --db fits.db")->out, "measured"));
 }
 

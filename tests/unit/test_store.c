@@ -246,7 +246,7 @@ static void a_scan_gives_the_same_figures(void **state)
 	int64_t conv = put_test_probe(store, TEST_LAYER);
 	int64_t add = put_test_probe(store, "add in=1x8x8x16 in2=1x8x8x16");
 	struct scanned s = {0};
-	const struct mn_scan scan = {scan_session, scan_layer, scan_probe, scan_row, &s};
+	const struct mn_scan scan = {NULL, scan_session, scan_layer, scan_probe, scan_row, &s};
 	struct mn_measurement m;
 	struct mn_err err = {0};
 	char *name = NULL;

@@ -124,9 +124,9 @@ static void use_store(const char *vfs)
 		ok &= before;
 	}
 	TRY(mn_store_each_row(store, NULL, ignore_row, &n, &try_err));
-	TRY(mn_store_scan(store,
-			  &(struct mn_scan){scan_session, scan_layer, scan_probe, scan_row, &n},
-			  &try_err));
+	TRY(mn_store_scan(
+		store, &(struct mn_scan){NULL, scan_session, scan_layer, scan_probe, scan_row, &n},
+		&try_err));
 	if (report->measured[0] == 1) {
 		int before = ok;
 
