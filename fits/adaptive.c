@@ -515,7 +515,7 @@ static double claim(const struct mn_adaptive *a, const struct group *g)
 {
 	if (g->closed != OPEN)
 		return 0;
-	return sqrt((double)g->n) * (g->fitted ? fmin(g->p90 / a->target, 10) : 10);
+	return (double)g->n * (g->fitted ? fmin(g->p90 / a->target, 10) : 10);
 }
 
 int mn_adaptive_next(struct mn_adaptive *a, size_t max, uint32_t *ret_items, struct mn_err *err)
