@@ -25,6 +25,13 @@ def need_programs(bin_dir):
             sys.exit(f"{bin_dir}/{name} is not there: build the release preset, or give --bin")
 
 
+def read_roots(given):
+    """[(label, prefix)] of what --root gave, else of the environment."""
+    given = given or [r for r in [os.environ.get("MNCHAR_CMSIS_NN_ROOT")] if r]
+    pairs = [g.rpartition("=")[::2] if "=" in g else ("library", g) for g in given]
+    return [(label.strip(), root) for label, root in pairs]
+
+
 def skip_without_library(roots):
     """Exit 77 with a sentence unless each prefix has the library."""
     if not roots:
@@ -55,11 +62,11 @@ def run(command):
         sys.exit(f"{' '.join(command)}\n{done.stdout}exit status {done.returncode}")
 
 
-def build_image(folder, root, label, board):
+def build_image(folder, root, label, board, weights_off="0"):
     """The image of a board (nucleo-f446re) with the library of a prefix; its path."""
     build = folder.join(f"build-{label}-{board}")
     run(["cmake", "-S", os.path.join(TOP, "firmware"), "-B", build, "-DMN_BOARD=" + board.replace("-", "_"),
-         "-DMN_CMSIS_NN_ROOT=" + os.path.abspath(root), "-DMN_OUTPUT_DIR=" + folder.join("images-" + label)])
+         "-DMN_CMSIS_NN_ROOT=" + os.path.abspath(root), "-DMN_OUTPUT_DIR=" + folder.join("images-" + label), "-DMN_POOL_SHIFT=" + weights_off])
     run(["cmake", "--build", build])
     return folder.join("images-" + label, f"mnchar-{board}-cmsis-nn.elf")
 
@@ -78,3 +85,9 @@ def results(db):
             "SELECT l.op, l.text, p.kernels, (m.n2_cycles - m.n_cycles) * 1.0 / p.reps, m.output_crc, r.model"
             " FROM measurement m JOIN probe p ON p.id = m.probe_id JOIN layer l ON l.id = p.layer_id"
             " JOIN session s ON s.id = m.session_id JOIN rig r ON r.id = s.rig_id WHERE NOT p.cold"))
+
+
+def clock_hz(db):
+    """Of the newest rig."""
+    with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as connection:
+        return connection.execute("SELECT clock_set_hz FROM rig ORDER BY id DESC LIMIT 1").fetchone()[0]
