@@ -21,7 +21,8 @@ mn_test(test_meter_vboard SOURCES unit/test_meter_vboard.c unit/vboard_client.c 
 add_dependencies(test_meter_vboard mnchar-vboard)
 mn_test(test_recording SOURCES unit/test_recording.c LIBS mn_meter PkgConfig::SQLITE PkgConfig::CMOCKA m LABELS unit)
 add_dependencies(test_recording mnchar)
-mn_test(test_doctor SOURCES unit/test_doctor.c LIBS PkgConfig::JANSSON PkgConfig::CMOCKA ARGS ${mn_image_args} LABELS unit)
+mn_test(test_doctor SOURCES unit/test_doctor.c LIBS PkgConfig::JANSSON PkgConfig::CMOCKA
+	ARGS ${mn_image_args} LABELS unit TIMEOUT 900)
 add_dependencies(test_doctor mnchar mnchar-vboard)
 mn_test(test_ppk2_collect SOURCES unit/test_ppk2_collect.c ${mn_usb_fakes}
 	LIBS ${mn_umockdev} mn_collect PkgConfig::UMOCKDEV PkgConfig::SQLITE PkgConfig::JANSSON PkgConfig::CMOCKA m
