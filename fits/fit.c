@@ -105,6 +105,10 @@ static int belongs(const struct mn_group *g, size_t i, int cold, int backbone)
 	return g->cold[i] == cold && (backbone < 0 || g->backbone[i] == backbone);
 }
 
+/* Pooled rows are of many rigs: none of them is the fit's. */
+static char unknown[] = "";
+static const struct mn_group_rig pooled_rig = {unknown, unknown, 0};
+
 /* The rig of the newest measurement. -1: no row at all. */
 static int newest_rig(const struct mn_group *g, int cold, int backbone)
 {
@@ -129,7 +133,7 @@ static int select_rows(struct campaign *c, int cold, int backbone, enum mn_targe
 	memset(s, 0, sizeof(*s));
 	if (rig < 0 || !g->value[target])
 		return 0;
-	s->rig = &c->data->rigs[rig];
+	s->rig = c->data->n_pooled ? &pooled_rig : &c->data->rigs[rig];
 	s->rows = malloc(g->n * sizeof(*s->rows));
 	s->fold = malloc(g->n);
 	if (!s->rows || !s->fold)
@@ -139,7 +143,7 @@ static int select_rows(struct campaign *c, int cold, int backbone, enum mn_targe
 
 		if (!belongs(g, i, cold, backbone) || value == MN_GROUP_ABSENT)
 			continue;
-		if (!mn_group_same_rig(s->rig, &c->data->rigs[g->rig[i]]))
+		if (!c->data->n_pooled && !mn_group_same_rig(s->rig, &c->data->rigs[g->rig[i]]))
 			s->n_stale++;
 		else if (value == MN_GROUP_EXCLUDED)
 			s->n_excluded++;
@@ -732,10 +736,94 @@ static int fill_used(struct campaign *c, struct result *r, const struct selectio
 	return 0;
 }
 
+static int fit_paths(struct campaign *c, struct result *r, const struct mn_model *m,
+		     const double *y, const struct selection *s, struct pool *pool)
+{
+	int ret = 0;
+
+	r->fit.status = mn_regress_status_text(MN_REGRESS_TOO_FEW);
+	r->fit.n_terms = r->fit.n_path_stats = 0;
+	r->fit.condition = NAN;
+	r->detail[0] = '\0';
+	pool->n = pool->n_covered = pool->n_judged = 0;
+	pool->left_out = 1;
+	for (int l = 0; l < MN_LIKENESS_COUNT; l++)
+		pool->alike[l].n = 0;
+	for (size_t i = 0; i < m->n_paths && !ret; i++)
+		ret = fit_path(c, r, m, i, y, s, pool);
+	return ret;
+}
+
+/* How much slower each rig is than the held-out predictions for it: multiplied into factor, the
+ * first one stays 1. Returns the largest change, negative without memory. */
+static double rescale(const struct campaign *c, const struct pool *pool, const double *y,
+		      double *factor)
+{
+	double *ratios = malloc(pool->n * sizeof(*ratios)), first = 0, change = 0;
+
+	if (!ratios)
+		return -1;
+	for (size_t rig = 0; rig < c->data->n_pooled; rig++) {
+		size_t n = 0;
+		double ratio;
+
+		for (size_t i = 0; i < pool->n; i++)
+			if (c->group->rig[pool->rows[i]] == rig && pool->predicted[i] > 0)
+				ratios[n++] = y[pool->rows[i]] / pool->predicted[i];
+		if (n == 0)
+			continue;
+		ratio = mn_regress_median(ratios, n);
+		if (first == 0)
+			first = ratio;
+		factor[rig] *= ratio / first;
+		change = fmax(change, fabs(ratio / first - 1));
+	}
+	free(ratios);
+	return change;
+}
+
+/* The same with a factor for each rig: rows divided by theirs, until the factors stand still. */
+static int fit_pooled(struct campaign *c, struct result *r, const struct mn_model *m, double *y,
+		      const struct selection *s, struct pool *pool)
+{
+	const struct mn_group *g = c->group;
+	const double *raw = y;
+	double *factor = calloc(c->data->n_pooled, sizeof(*factor)), change = 1;
+	uint8_t *seen = calloc(c->data->n_pooled, 1);
+	double *scaled = malloc(g->n * sizeof(*scaled));
+	int ret = factor && seen && scaled ? 0 : no_memory(c);
+
+	for (size_t i = 0; i < c->data->n_pooled && !ret; i++)
+		factor[i] = 1;
+	for (int round = 0; round < 30 && !ret && change > 1e-4; round++) {
+		for (size_t i = 0; i < s->n; i++)
+			scaled[s->rows[i]] = raw[s->rows[i]] / factor[g->rig[s->rows[i]]];
+		ret = fit_paths(c, r, m, scaled, s, pool);
+		if (ret || !pool->n)
+			break;
+		change = rescale(c, pool, scaled, factor);
+		if (change < 0)
+			ret = no_memory(c);
+	}
+	/* The errors of what was fitted last are those of rows as measured: they are relative. */
+	for (size_t i = 0; i < s->n && !ret; i++) {
+		y[s->rows[i]] = scaled[s->rows[i]];
+		seen[g->rig[s->rows[i]]] = 1;
+	}
+	for (size_t i = 0; i < c->data->n_pooled && !ret && pool->n; i++)
+		if (seen[i])
+			say(r, "rig factor %.4g: %s", factor[i], c->data->pooled[i]);
+	free(factor);
+	free(seen);
+	free(scaled);
+	return ret;
+}
+
 static int fit_model(struct campaign *c, const struct mn_model *m, enum mn_target target, int cold,
 		     const char *backbone, const struct selection *s)
 {
 	const double *y = c->group->value[target];
+	double *own = NULL; /* of a pooled fit */
 	struct pool pool = {
 		.rows = malloc((s->n ? s->n : 1) * sizeof(*pool.rows)),
 		.predicted = malloc((s->n ? s->n : 1) * sizeof(*pool.predicted)),
@@ -748,9 +836,15 @@ static int fit_model(struct campaign *c, const struct mn_model *m, enum mn_targe
 	if (ret)
 		goto out;
 	fill_range(r, c->group, s);
-	r->fit.status = mn_regress_status_text(MN_REGRESS_TOO_FEW);
-	for (size_t i = 0; i < m->n_paths && !ret; i++)
-		ret = fit_path(c, r, m, i, y, s, &pool);
+	if (c->data->n_pooled && s->n) {
+		own = malloc(c->group->n * sizeof(*own));
+		if (own)
+			memcpy(own, y, c->group->n * sizeof(*own));
+		y = own;
+		ret = own ? fit_pooled(c, r, m, own, s, &pool) : no_memory(c);
+	} else {
+		ret = fit_paths(c, r, m, y, s, &pool);
+	}
 	if (!ret && pool.n) {
 		r->fit.status = mn_regress_status_text(MN_REGRESS_OK);
 		ret = fill_used(c, r, s, &pool);
@@ -767,6 +861,7 @@ out:
 	}
 	free(pool.rows);
 	free(pool.predicted);
+	free(own);
 	return ret;
 }
 
@@ -891,10 +986,14 @@ int mn_fit_run(struct mn_store *store, const struct mn_fit_options *options,
 	if (options->max_folds == 1 || options->max_folds > MN_REGRESS_FOLDS_MAX / 2)
 		return mn_err_set(err, MN_E_INVALID, "folds must be 2 to %d",
 				  MN_REGRESS_FOLDS_MAX / 2);
+	if (options->pool && !options->dry_run)
+		return mn_err_set(err, MN_E_INVALID, "a pooled fit is of no rig: it is not stored");
 	if (!options->models)
 		ret = mn_models_shipped(&shipped, err);
 	if (!ret)
 		ret = mn_group_read(&data, store, models, options->boards, options->n_boards, err);
+	if (!ret && options->pool)
+		ret = mn_group_pool(&data);
 	for (size_t i = 0; i < data.n_groups && !ret; i++) {
 		c.group = &data.groups[i];
 		ret = fit_group(&c);

@@ -40,9 +40,13 @@ struct mn_fit_options {
 	uint64_t seed;      /* of the folds */
 	uint32_t max_folds; /* 2..10; 0: 10 */
 	uint32_t bootstrap; /* resamples for percentile intervals of the coefficients; 0: none */
-	int dry_run;        /* 1: nothing is written to the store */
-	int by_error;       /* 1: the models of one group and target come smallest out-of-fold MAPE
-			       first, those that could not be fitted last */
+	/* 1: rows of all kinds, boards, kernel sets and clocks in one fit an op, board "pooled",
+	 * with a factor for each rig as a further term: its costs against those of the first.
+	 * `detail` has them. Needs dry_run: a cost table is of one rig. */
+	int pool;
+	int dry_run;  /* 1: nothing is written to the store */
+	int by_error; /* 1: the models of one group and target come smallest out-of-fold MAPE
+			 first, those that could not be fitted last */
 };
 
 struct mn_fit_stats {

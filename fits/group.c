@@ -561,6 +561,17 @@ int mn_group_read(struct mn_group_data *data, struct mn_store *store,
 	return rc;
 }
 
+static void free_columns(struct mn_group *g)
+{
+	free(g->id);
+	free(g->item);
+	free(g->rig);
+	free(g->backbone);
+	free(g->cold);
+	for (int t = 0; t < MN_TARGET_COUNT; t++)
+		free(g->value[t]);
+}
+
 void mn_group_free(struct mn_group_data *data)
 {
 	for (size_t op = 0; op <= MN_MODELS_WHOLE; op++) {
@@ -576,15 +587,7 @@ void mn_group_free(struct mn_group_data *data)
 		}
 	}
 	for (size_t i = 0; i < data->n_groups; i++) {
-		struct mn_group *g = &data->groups[i];
-
-		free(g->id);
-		free(g->item);
-		free(g->rig);
-		free(g->backbone);
-		free(g->cold);
-		for (int t = 0; t < MN_TARGET_COUNT; t++)
-			free(g->value[t]);
+		free_columns(&data->groups[i]);
 	}
 	free(data->groups);
 	for (size_t i = 0; i < data->n_rigs; i++) {
@@ -595,12 +598,99 @@ void mn_group_free(struct mn_group_data *data)
 	for (size_t i = 0; i < data->n_backbones; i++)
 		free(data->backbones[i]);
 	free(data->backbones);
+	for (size_t i = 0; i < data->n_pooled; i++)
+		free(data->pooled[i]);
+	free(data->pooled);
 	if (data->names) {
 		free_list(&data->names->boards);
 		free_list(&data->names->kernels);
 	}
 	free(data->names);
 	memset(data, 0, sizeof(*data));
+}
+
+/* The number of a pooled rig, by what people call it. */
+static int pooled_rig(struct mn_group_data *data, const struct mn_group *g, size_t row)
+{
+	const struct mn_group_rig *rig = &data->rigs[g->rig[row]];
+	struct list list = {data->pooled, data->n_pooled};
+	char *name;
+	int number;
+
+	if (asprintf(&name, "%s %s %s %.0f MHz%s%s", mn_kind_name(g->kind), g->board, g->kernels,
+		     rig->clock_hz / 1e6, rig->image[0] ? " " : "", rig->image) < 0)
+		return MN_E_NOMEM;
+	number = number_of(&list, name);
+	free(name);
+	data->pooled = list.all;
+	data->n_pooled = list.n;
+	return number;
+}
+
+static int append(struct mn_group_data *data, struct mn_group *to, const struct mn_group *from)
+{
+	uint16_t last = UINT16_MAX;
+	int rig = 0;
+
+	for (size_t i = 0; i < from->n; i++) {
+		if (i == 0 || from->rig[i] != last)
+			rig = pooled_rig(data, from, i);
+		if (rig < 0)
+			return rig;
+		last = from->rig[i];
+		if (to->n == to->size && grow_group(to))
+			return MN_E_NOMEM;
+		to->id[to->n] = from->id[i];
+		to->item[to->n] = from->item[i];
+		to->rig[to->n] = (uint16_t)rig;
+		to->backbone[to->n] = from->backbone[i];
+		to->cold[to->n] = from->cold[i];
+		for (int t = 0; t < MN_TARGET_COUNT; t++)
+			if (put_value(to, (enum mn_target)t,
+				      from->value[t] ? from->value[t][i] : MN_GROUP_ABSENT))
+				return MN_E_NOMEM;
+		to->n++;
+	}
+	for (int cold = 0; cold < 2; cold++)
+		to->n_older[cold] += from->n_older[cold];
+	return 0;
+}
+
+int mn_group_pool(struct mn_group_data *data)
+{
+	struct mn_group *pooled = calloc(MN_MODELS_WHOLE + 1, sizeof(*pooled));
+	size_t n = 0;
+	int rc = 0;
+
+	if (!pooled)
+		return MN_E_NOMEM;
+	for (int op = 0; op <= MN_MODELS_WHOLE && !rc; op++) {
+		struct mn_group *to = NULL;
+
+		for (size_t i = 0; i < data->n_groups && !rc; i++) {
+			const struct mn_group *from = &data->groups[i];
+
+			if (from->op != op)
+				continue;
+			if (!to) {
+				to = &pooled[n++];
+				*to = (struct mn_group){.kind = from->kind,
+							.board = "pooled",
+							.kernels = from->kernels,
+							.op = op,
+							.items = from->items};
+			} else if (strcmp(to->kernels, from->kernels) != 0) {
+				to->kernels = "pooled";
+			}
+			rc = append(data, to, from);
+		}
+	}
+	for (size_t i = 0; i < data->n_groups; i++)
+		free_columns(&data->groups[i]);
+	free(data->groups);
+	data->groups = pooled;
+	data->n_groups = n;
+	return rc;
 }
 
 int mn_group_same_rig(const struct mn_group_rig *a, const struct mn_group_rig *b)

@@ -79,6 +79,11 @@ struct mn_group_data {
 	size_t n_backbones;
 	int64_t rows; /* read: the newest of each probe, null probes too */
 
+	/* What mn_group_pool() pooled, for people: "virtual virtual-f446re mnchar/1/dsp 180 MHz"; a
+	 * pooled row's rig is an index into it. */
+	char **pooled;
+	size_t n_pooled;
+
 	struct mn_group_names *names; /* private */
 };
 
@@ -89,6 +94,12 @@ struct mn_group_data {
 int mn_group_read(struct mn_group_data *data, struct mn_store *store,
 		  const struct mn_models *models, const char *const *boards, size_t n_boards,
 		  struct mn_err *err);
+/*
+ * Make one group of each op's groups, whatever their kind, board and kernels; kernels is "pooled"
+ * if they differ, board is. What was in a group of its own, or of another image or clock, is a rig
+ * of its own. MN_E_NOMEM, MN_E_TOO_BIG.
+ */
+int mn_group_pool(struct mn_group_data *data);
 void mn_group_free(struct mn_group_data *data);
 
 /* Same image, same cycle model, clocks at most 1 % apart (a measured clock is never quite the

@@ -20,7 +20,7 @@ struct options {
 	struct mn_fit_options fit;
 };
 
-enum { KEY_SEED = 256, KEY_FOLDS, KEY_DRY_RUN, KEY_COMPARE, KEY_BOOTSTRAP };
+enum { KEY_SEED = 256, KEY_FOLDS, KEY_DRY_RUN, KEY_COMPARE, KEY_BOOTSTRAP, KEY_POOL };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -47,6 +47,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_BOOTSTRAP:
 		my->fit.bootstrap = (uint32_t)mn_cmd_number(state, "--bootstrap", arg, 20, 100000);
 		return 0;
+	case KEY_POOL:
+		my->fit.pool = my->fit.dry_run = 1;
+		return 0;
 	case KEY_DRY_RUN:
 		my->fit.dry_run = 1;
 		return 0;
@@ -68,6 +71,11 @@ static const struct argp_option options[] = {
 	{"bootstrap", KEY_BOOTSTRAP, "N", 0,
 	 "Also N refits on resampled layers: percentile intervals of the coefficients, in query "
 	 "--json (from --seed)",
+	 0},
+	{"pool", KEY_POOL, NULL, 0,
+	 "One fit an op over all rows (of the --board given), whatever their kind, board, kernels "
+	 "and "
+	 "clock, with a factor for each rig; nothing is stored",
 	 0},
 	{"compare", KEY_COMPARE, NULL, 0,
 	 "Print the models side by side, smallest out-of-fold error first", 0},
@@ -109,12 +117,13 @@ static const char *percent(char *buf, size_t size, double value)
 	return buf;
 }
 
+/* "pooled" is no board: it stands for several kinds as well. */
 static int add(const struct mn_fit *fit, void *arg)
 {
 	struct mn_table *table = arg;
 	char n[24], mape[24], within[24], worst[24];
 	const char *cells[12] = {
-		mn_kind_name(fit->kind),
+		strcmp(fit->board, "pooled") ? mn_kind_name(fit->kind) : "pooled",
 		fit->board,
 		fit->kernels,
 		fit->backbone[0] ? fit->backbone : fit->op,
@@ -150,7 +159,7 @@ static int compare(const struct mn_fit *fit, void *arg)
 	char n[24], terms[24], mape[24], in5[24], in10[24], worst[24], size[24], channels[24],
 		ci[24];
 	const char *cells[COMPARE_COLUMNS] = {
-		mn_kind_name(fit->kind),
+		strcmp(fit->board, "pooled") ? mn_kind_name(fit->kind) : "pooled",
 		fit->board,
 		fit->kernels,
 		fit->backbone[0] ? fit->backbone : fit->op,

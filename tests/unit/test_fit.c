@@ -156,6 +156,50 @@ static struct fits *run(struct mn_store *store)
 	return f;
 }
 
+/* Two boards, the second twice as slow, and one of them on silicon: pooled only if asked, and then
+ * with a factor. */
+static void rigs_are_pooled_only_if_asked(void **state)
+{
+	const struct mn_fit_options pool = {.seed = 1, .pool = 1, .dry_run = 1};
+	const struct mn_fit_options stored = {.seed = 1, .pool = 1};
+	struct mn_store *store = open_or_die(in_scratch("pool.db"), MN_STORE_CREATE);
+	struct planted p = planted_default();
+	struct fits *f;
+	struct mn_err err = {0};
+	int pooled = 0;
+
+	(void)state;
+	put_convolutions(store, &p, 60);
+	p.board = "nucleo-f446re";
+	p.kind = MN_KIND_MEASURED;
+	p.scale = 2;
+	put_convolutions(store, &p, 60);
+	f = run(store);
+	for (size_t i = 0; i < f->n; i++)
+		assert_true(f->all[i].fit.n == 60 && strcmp(f->all[i].board, "pooled"));
+	free(f);
+	f = calloc(1, sizeof(*f));
+	assert_non_null(f);
+	if (mn_fit_run(store, &pool, keep, f, NULL, &err))
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct kept *k = &f->all[i];
+
+		if (strcmp(k->model, "features") || strcmp(k->target, "latency"))
+			continue;
+		pooled++;
+		assert_string_equal(k->board, "pooled");
+		assert_int_equal(k->fit.n, 120);
+		assert_true(k->fit.worst_pct < 0.1);
+		assert_non_null(strstr(k->detail, "rig factor 1: measured nucleo-f446re"));
+		assert_non_null(strstr(k->detail, "rig factor 0.5: virtual virtual-f446re"));
+	}
+	assert_int_equal(pooled, 1);
+	free(f);
+	assert_int_equal(mn_fit_run(store, &stored, NULL, NULL, NULL, &err), MN_E_INVALID);
+	mn_store_close(store);
+}
+
 /* Kernel set that find() looks at; NULL: any. */
 static const char *only_kernels;
 
@@ -634,6 +678,7 @@ int main(void)
 		cmocka_unit_test(a_fit_repeats_to_the_bit),
 		cmocka_unit_test(models_come_by_error_if_asked),
 		cmocka_unit_test(stored_intervals_cover_as_they_say),
+		cmocka_unit_test(rigs_are_pooled_only_if_asked),
 		cmocka_unit_test(energy_and_power_have_fits_of_their_own),
 		cmocka_unit_test(what_differs_is_not_pooled),
 		cmocka_unit_test(only_the_newest_image_counts),
