@@ -26,6 +26,7 @@ struct options {
 	size_t n_boards;
 	const char *sweep;
 	const char *kernels;
+	const char *image;
 	size_t limit;
 	uint32_t baud;
 	int quiet;
@@ -42,7 +43,8 @@ enum {
 	KEY_ADAPTIVE,
 	KEY_TARGET,
 	KEY_BUDGET,
-	KEY_SEED
+	KEY_SEED,
+	KEY_IMAGE
 };
 
 static const struct argp_option options[] = {
@@ -61,6 +63,10 @@ static const struct argp_option options[] = {
 	 "Run every layer with these kernels, whatever the sweep says: dsp, ref, cmsis-nn, all, or "
 	 "an id as "
 	 "mnchar boards shows it",
+	 0},
+	{"image", KEY_IMAGE, "FILE", 0,
+	 "Have the virtual boards execute this ELF file instead of the image that comes with "
+	 "mnchar",
 	 0},
 	{"limit", KEY_LIMIT, "N", 0, "Measure at most N probes on each board now", 0},
 	{"adaptive", KEY_ADAPTIVE, NULL, 0,
@@ -118,6 +124,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_KERNELS:
 		my->kernels = arg;
+		return 0;
+	case KEY_IMAGE:
+		my->image = arg;
 		return 0;
 	case KEY_LIMIT:
 		my->limit = (size_t)mn_cmd_number(state, "--limit", arg, 1, 100000000);
@@ -235,7 +244,7 @@ int mn_cmd_collect(int argc, char **argv)
 	if (!ret && !my.n_boards)
 		ret = default_boards(&my, &ports, &n_ports, &err);
 	for (; !ret && n < my.n_boards; n++)
-		ret = mn_target_resolve(my.boards[n], &targets[n], &err);
+		ret = mn_target_resolve_image(my.boards[n], my.image, &targets[n], &err);
 	if (!ret)
 		ret = mn_cmd_energy_check(&my.energy, n, &err);
 	if (!ret)

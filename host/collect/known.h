@@ -18,6 +18,7 @@ struct mn_known_board {
 	 * mean [I].
 	 */
 	uint32_t max_uA;
+	uint32_t dev_id; /* low 12 bits of DBGMCU_IDCODE [H] */
 };
 
 /* board is NULL at the end. */

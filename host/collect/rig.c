@@ -17,6 +17,16 @@ int mn_hello_is_virtual(const struct mn_msg_hello *hello)
 
 int mn_hello_check(const struct mn_msg_hello *hello, struct mn_err *err)
 {
+	const struct mn_known_board *known = mn_known_find(hello->board);
+
+	/* An image may well run on a relative's chip; its figures are not that board's. A chip that
+	 * says 0 does not say. */
+	if (known && hello->chip_id && (hello->chip_id & 0xfff) != known->dev_id)
+		return mn_err_set(
+			err, MN_E_INVALID,
+			"the image is one for %s, but the chip (DEV_ID 0x%03x) is not an %s: "
+			"it has the wrong image",
+			hello->board, hello->chip_id & 0xfff, known->chip);
 	if (hello->counter_status)
 		return mn_err_set(
 			err, hello->counter_status,

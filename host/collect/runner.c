@@ -14,8 +14,10 @@
 /* … and never hold more probes than this, however small. */
 #define BATCH_PROBES 64
 #define REOPENS_MAX  3
-#define STRIKES_MAX  2
-#define REOPEN_US    500000
+/* Probes in a row that took the board down: it is the board then. */
+#define DOWNED_MAX  16
+#define STRIKES_MAX 2
+#define REOPEN_US   500000
 /* Between the two clock samples. */
 #define CLOCK_US 1200000
 /* Estimates are rough and machines are busy: a probe may take this times longer, and this much in
@@ -45,7 +47,9 @@ struct mn_runner {
 	struct mn_err err;
 	int stopping;
 	int met;                      /* hello was accepted once */
-	unsigned reopens;             /* since the last result */
+	unsigned reopens;             /* since the last result, or the last probe given up */
+	unsigned downed;              /* probes given up since the last result */
+	char words[512];              /* of the link that was closed last */
 	struct mn_client_stats stats; /* of clients that are gone */
 
 	struct mn_clock_sample first_clock;
@@ -103,7 +107,7 @@ static void close_board(struct mn_runner *r)
 	}
 	mn_client_free(r->client);
 	r->client = NULL;
-	mn_link_close(r->link);
+	mn_link_close_words(r->link, r->words, sizeof(r->words));
 	r->link = NULL;
 	r->batch_n = 0;
 }
@@ -170,6 +174,9 @@ static int strike(struct mn_runner *r, struct mn_task *task, int code, const cha
 
 	if (++task->strikes < STRIKES_MAX)
 		return 0;
+	/* The next one finds a board that starts anew. */
+	if (++r->downed < DOWNED_MAX)
+		r->reopens = 0;
 	snprintf(reason, sizeof(reason), "tried %d times: %s", STRIKES_MAX, why);
 	return task_failed(r, task, code, reason, 1);
 }
@@ -185,16 +192,20 @@ static struct mn_task *in_flight(struct mn_runner *r)
 
 /* ---- losing and opening again ---- */
 
-static void lose(struct mn_runner *r, int64_t now, int strike_one)
+/* task: what it is put down to, or NULL. */
+static void lose(struct mn_runner *r, int64_t now, struct mn_task *task)
 {
-	struct mn_task *task = in_flight(r);
 	char text[640];
 
-	if (task && strike_one && strike(r, task, r->err.code, r->err.msg)) {
+	close_board(r);
+	if (r->words[0]) {
+		snprintf(text, sizeof(text), "%s", r->err.msg);
+		mn_err_set(&r->err, r->err.code, "%s (%.160s)", r->words, text);
+	}
+	if (task && strike(r, task, r->err.code, r->err.msg)) {
 		give_up(r);
 		return;
 	}
-	close_board(r);
 	if (r->stopping) {
 		end(r, MN_RUNNER_INTERRUPTED);
 		return;
@@ -243,7 +254,7 @@ static void open_board(struct mn_runner *r, int64_t now)
 		}
 	}
 	if (failed) {
-		lose(r, now, 0);
+		lose(r, now, NULL);
 		return;
 	}
 	if (mn_link_has_baud(r->link)) {
@@ -326,7 +337,7 @@ static int pack_batch(struct mn_runner *r, struct mn_client_probe *probes, uint3
 static void next_batch(struct mn_runner *r, int64_t now)
 {
 	struct mn_client_probe probes[MN_CLIENT_BATCH_PROBES];
-	uint32_t bytes;
+	uint32_t bytes = 0;
 	int ret;
 
 	if (r->stopping) {
@@ -447,7 +458,7 @@ static void on_result(struct mn_runner *r, const struct mn_client_event *ev, int
 
 	if (task->done)
 		return;
-	r->reopens = 0;
+	r->reopens = r->downed = 0;
 	if (!ev->result.status) {
 		r->speed_cycles += task->cycles;
 		r->speed_us += (double)(now - r->last_us) + 1;
@@ -485,20 +496,15 @@ static void on_result(struct mn_runner *r, const struct mn_client_event *ev, int
 static void on_fault(struct mn_runner *r, const struct mn_client_event *ev, int64_t now)
 {
 	const struct mn_msg_fault *f = &ev->fault;
+	struct mn_task *task = NULL;
 
-	mn_err_set(&r->err, MN_E_FAULT,
-		   "the processor faulted (pc %08x lr %08x cfsr %08x hfsr %08x address %08x)%s",
+	mn_err_set(&r->err, MN_E_FAULT, "%s (pc %08x lr %08x cfsr %08x hfsr %08x address %08x)%s",
+		   f->cfsr || f->hfsr ? "the processor faulted" : "the stack ran over its end",
 		   f->pc, f->lr, f->cfsr, f->hfsr, f->address,
 		   ev->ran ? "" : "; press its reset button if it does not come back");
-	if (ev->ran && f->index < r->batch_n) {
-		struct mn_task *task = &r->tasks[r->batch_task[f->index]];
-
-		if (!task->done && strike(r, task, MN_E_FAULT, r->err.msg)) {
-			give_up(r);
-			return;
-		}
-	}
-	lose(r, now, 0);
+	if (ev->ran && f->index < r->batch_n)
+		task = &r->tasks[r->batch_task[f->index]];
+	lose(r, now, task && !task->done ? task : NULL);
 }
 
 static void on_event(struct mn_runner *r, const struct mn_client_event *ev, int64_t now)
@@ -510,7 +516,7 @@ static void on_event(struct mn_runner *r, const struct mn_client_event *ev, int6
 		return;
 	case MN_CLIENT_BAUD:
 		if (mn_link_set_baud(r->link, ev->baud, &r->err))
-			lose(r, now, 1);
+			lose(r, now, in_flight(r));
 		return;
 	case MN_CLIENT_READY:
 		on_ready(r, now);
@@ -560,7 +566,7 @@ static void on_event(struct mn_runner *r, const struct mn_client_event *ev, int6
 	case MN_CLIENT_FAILED:
 		r->err = ev->err;
 		if (ev->err.code == MN_E_TIMEOUT)
-			lose(r, now, 1);
+			lose(r, now, in_flight(r));
 		else
 			give_up(r);
 		return;
@@ -598,7 +604,7 @@ static void flush(struct mn_runner *r, int64_t now)
 		if (done == MN_E_AGAIN)
 			return;
 		if (done < 0) {
-			lose(r, now, 1);
+			lose(r, now, in_flight(r));
 			return;
 		}
 		mn_client_sent(r->client, (size_t)done);
@@ -615,7 +621,7 @@ void mn_runner_io(struct mn_runner *r, int64_t now)
 		if (n == MN_E_AGAIN)
 			break;
 		if (n < 0) {
-			lose(r, now, 1);
+			lose(r, now, in_flight(r));
 			return;
 		}
 		feed(r, buf, (size_t)n, now);

@@ -157,15 +157,23 @@ void mn_target_clear(struct mn_target *target)
 	memset(target, 0, sizeof(*target));
 }
 
-static int resolve_virtual(const char *name, struct mn_target *ret, struct mn_err *err)
+/* What runs on it is the rig's build id to say, not the model's name. */
+static int resolve_virtual(const char *name, const char *image, struct mn_target *ret,
+			   struct mn_err *err)
 {
-	char *command, *model, *link;
+	char *command, *model, *link = NULL, *quoted = image ? quote(image) : NULL;
 	int code = vboard_command(name, &command, err);
 
-	if (code)
+	if (code) {
+		free(quoted);
 		return code;
+	}
 	code = describe(command, "", &model, err);
-	link = code ? NULL : format("exec:%s", command);
+	if (!code)
+		link = quoted   ? format("exec:%s --image %s", command, quoted)
+		       : !image ? format("exec:%s", command)
+				: NULL;
+	free(quoted);
 	free(command);
 	return code ? code : set_target(ret, name, link, 1, model, err);
 }
@@ -266,13 +274,29 @@ out:
 	return code;
 }
 
+int mn_target_resolve_image(const char *name, const char *image, struct mn_target *ret_target,
+			    struct mn_err *err)
+{
+	const struct mn_known_board *known = mn_known_find(name);
+
+	if (!image)
+		return mn_target_resolve(name, ret_target, err);
+	if (!known || strcmp(name, known->virt) != 0)
+		return mn_err_set(
+			err, MN_E_INVALID,
+			"%s: an image is given to virtual boards only; others run what was "
+			"flashed: mnchar flash --image %s",
+			name, image);
+	return resolve_virtual(name, image, ret_target, err);
+}
+
 int mn_target_resolve(const char *name, struct mn_target *ret_target, struct mn_err *err)
 {
 	static const char *const schemes[] = {"serial:", "tcp:", "unix:", "exec:"};
 	const struct mn_known_board *known = mn_known_find(name);
 
 	if (known && !strcmp(name, known->virt))
-		return resolve_virtual(name, ret_target, err);
+		return resolve_virtual(name, NULL, ret_target, err);
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
 		if (!strncmp(name, schemes[i], strlen(schemes[i])))
 			return resolve_link(name, ret_target, err);

@@ -23,6 +23,10 @@ struct mn_target {
  * strings.
  */
 int mn_target_resolve(const char *name, struct mn_target *ret_target, struct mn_err *err);
+/* "virtual-f446re" … with an image of one's own, an ELF file, instead of the one that comes with
+ * mnchar; NULL: that one. MN_E_INVALID for other boards: their image is flashed. */
+int mn_target_resolve_image(const char *name, const char *image, struct mn_target *ret_target,
+			    struct mn_err *err);
 void mn_target_clear(struct mn_target *target);
 
 /*

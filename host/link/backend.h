@@ -21,6 +21,7 @@ struct mn_link {
 	char *spec;
 	int fd;
 	void *impl;
+	char words[512]; /* see mn_link_close_words(); set by close */
 };
 
 extern const struct mn_link_backend mn_link_serial, mn_link_tcp, mn_link_unix, mn_link_exec;

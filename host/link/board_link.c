@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "board_link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,9 +55,18 @@ out:
 
 void mn_link_close(struct mn_link *link)
 {
+	mn_link_close_words(link, NULL, 0);
+}
+
+void mn_link_close_words(struct mn_link *link, char *ret_words, size_t size)
+{
+	if (size)
+		ret_words[0] = '\0';
 	if (!link)
 		return;
 	link->backend->close(link);
+	if (size)
+		snprintf(ret_words, size, "%s", link->words);
 	free(link->spec);
 	free(link);
 }

@@ -23,8 +23,15 @@ struct mn_link;
 /* MN_E_SYNTAX (unknown scheme), MN_E_NOTFOUND, MN_E_PERM (err names the group or rule), MN_E_BUSY,
  * MN_E_IO. */
 int mn_link_open(const char *spec, struct mn_link **ret_link, struct mn_err *err);
-/* exec: closes the socket, then waits up to 1 s for the child, then kills it. NULL is fine. */
+/* exec: closes the socket, waits up to 1 s for the child, sends it SIGTERM, waits up to 5 s more,
+ * then kills it. NULL is fine. */
 void mn_link_close(struct mn_link *link);
+/*
+ * The same, and why the other side ended, in its own words: the last line that an exec: child wrote
+ * to the descriptor that its environment names in MNCHAR_LAST_WORDS (mnchar-vboard does). "" if it
+ * said nothing, and for other links.
+ */
+void mn_link_close_words(struct mn_link *link, char *ret_words, size_t size);
 
 /* File descriptor for poll: readable when bytes or the end wait. */
 int mn_link_fd(const struct mn_link *link);

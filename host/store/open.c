@@ -411,10 +411,16 @@ static int open_handle(struct mn_store *store, enum mn_store_mode mode, int immu
 		       struct mn_err *err)
 {
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	/*
+	 * The last to close a database takes its -wal and -shm away, but only a handle that may
+	 * write does. So a reader opens like a writer where it can, and then binds its hands.
+	 */
+	int tidy = mode == MN_STORE_READ && !immutable &&
+		   faccessat(AT_FDCWD, store->path, W_OK, AT_EACCESS) == 0;
 	char *uri = NULL;
 	int rc;
 
-	flags |= mode == MN_STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	flags |= mode == MN_STORE_READ && !tidy ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	if (mode == MN_STORE_CREATE)
 		flags |= SQLITE_OPEN_CREATE;
 	if (immutable) {
@@ -432,7 +438,7 @@ static int open_handle(struct mn_store *store, enum mn_store_mode mode, int immu
 	/* The file may come from a stranger: its schema must not run functions. */
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-	return 0;
+	return tidy ? mn_store_exec(store, "PRAGMA query_only = ON", "open the database", err) : 0;
 }
 
 static int get_pragma(struct mn_store *store, const char *sql, int64_t *ret_value,

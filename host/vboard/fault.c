@@ -14,6 +14,7 @@ static const char *const names[MN_FAULTS] = {
 void mn_fault_init(struct mn_faults *faults)
 {
 	memset(faults, 0, sizeof(*faults));
+	mn_frame_decoder_init(&faults->decoder);
 }
 
 int mn_fault_add(struct mn_faults *faults, const char *text, struct mn_err *err)
@@ -67,10 +68,20 @@ static size_t make_old(struct mn_faults *f, uint8_t *out)
 	return f->fill;
 }
 
+static void watch(struct mn_faults *f, uint8_t byte)
+{
+	struct mn_frame frame;
+
+	if (!f->has_report && mn_frame_feed(&f->decoder, byte, &frame) == 1 &&
+	    frame.type == MN_MSG_FAULT)
+		f->has_report = mn_wire_unpack_fault(frame.payload, frame.len, &f->report) >= 0;
+}
+
 size_t mn_fault_tx(struct mn_faults *f, uint8_t byte, uint8_t *out)
 {
 	size_t n;
 
+	watch(f, byte);
 	f->sent++;
 	if (f->n[MN_FAULT_DROP_BYTE] && f->sent == f->n[MN_FAULT_DROP_BYTE])
 		return 0;

@@ -48,6 +48,10 @@ struct mn_faults {
 	uint32_t markers;      /* rising edges so far */
 	uint32_t fill;         /* old-protocol: bytes of the frame so far */
 	uint8_t frame[MN_WIRE_FRAME_MAX];
+	/* What the program says: the first FAULT frame that it sends. */
+	struct mn_frame_decoder decoder;
+	struct mn_msg_fault report;
+	int has_report;
 };
 
 /* Most bytes that one byte of the program can become. */

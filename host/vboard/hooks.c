@@ -7,6 +7,8 @@
 
 static void check_budget(struct mn_machine *m, uint32_t pc)
 {
+	if (m->interrupted)
+		mn_machine_stop(m, MN_END_INTERRUPTED, pc, "ended from outside");
 	if (m->options.cycles_max &&
 	    m->cycles->now - mn_soc_last_io(m->soc) > m->options.cycles_max)
 		mn_machine_stop(m, MN_END_BUDGET, pc,
@@ -336,6 +338,9 @@ static bool on_invalid(uc_engine *uc, uc_mem_type type, uint64_t address, int si
 	}
 	if (m->block && m->block->fast)
 		m->events.n = event_at(m, (uint32_t)address, (uint32_t)size) + 1;
+	else if (type == UC_MEM_READ_UNMAPPED || type == UC_MEM_READ_PROT)
+		note(m, 0, MN_EV_ACCESS,
+		     0); /* the hook on reads is called for possible ones only */
 	if (!m->options.bare)
 		pc = mn_account_to_access(m);
 	mn_machine_stop(m, MN_END_FAULT, pc, "%s 0x%08" PRIx32 ": %s",

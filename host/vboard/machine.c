@@ -186,35 +186,48 @@ void mn_machine_free(struct mn_machine *m)
 /* ---- running ----------------------------------------------------------------------------------
  */
 
+void mn_machine_where(struct mn_machine *m, uint32_t pc, char *buf, size_t size)
+{
+	struct mn_map *map = mn_machine_map(m, pc);
+	const struct mn_elf_symbol *s;
+	uint32_t offset = 0, left;
+	cs_insn *insn = NULL;
+	char symbol[128] = "";
+	size_t n = 0;
+
+	s = mn_elf_symbol(m->elf, pc, &offset);
+	if (s)
+		snprintf(symbol, sizeof(symbol), " in %.100s + %" PRIu32, s->name, offset);
+	if (map) {
+		left = map->region->base + map->region->size_bytes - pc;
+		n = cs_disasm(m->cs, map->bytes + (pc - map->region->base), left < 4 ? left : 4, pc,
+			      1, &insn);
+	}
+	snprintf(buf, size, "pc 0x%08" PRIx32 "%s: %s %s", pc, symbol,
+		 n ? insn->mnemonic : "(no instruction)", n ? insn->op_str : "");
+	if (n)
+		cs_free(insn, n);
+}
+
+void mn_machine_interrupt(struct mn_machine *m)
+{
+	m->interrupted = 1;
+}
+
 static int write_report(struct mn_machine *m)
 {
 	static const char *const names[17] = {"r0",  "r1", "r2", "r3", "r4",  "r5",
 					      "r6",  "r7", "r8", "r9", "r10", "r11",
 					      "r12", "sp", "lr", "pc", "xpsr"};
 	struct mn_machine_result *r = &m->result;
-	const struct mn_elf_symbol *s;
-	struct mn_map *map = mn_machine_map(m, r->pc);
-	uint32_t offset = 0;
-	cs_insn *insn = NULL;
-	size_t n = 0, size;
-	char *text = NULL;
+	char *text = NULL, where[256];
+	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	if (!f)
 		return MN_E_NOMEM;
-	s = mn_elf_symbol(m->elf, r->pc, &offset);
-	fprintf(f, "pc 0x%08" PRIx32, r->pc);
-	if (s)
-		fprintf(f, " in %s + %" PRIu32, s->name, offset);
-	if (map) {
-		uint32_t left = map->region->base + map->region->size_bytes - r->pc;
-
-		n = cs_disasm(m->cs, map->bytes + (r->pc - map->region->base), left < 4 ? left : 4,
-			      r->pc, 1, &insn);
-	}
-	fprintf(f, "\n  %s %s\n", n ? insn->mnemonic : "(no instruction)", n ? insn->op_str : "");
-	if (n)
-		cs_free(insn, n);
+	mn_machine_where(m, r->pc, where, sizeof(where));
+	fprintf(f, "%s\n", where);
 	for (unsigned i = 0; i < 17; i++)
 		fprintf(f, "  %-4s 0x%08" PRIx32 "%s", names[i], r->reg[i],
 			i % 4 == 3 || i == 16 ? "\n" : "");
@@ -267,6 +280,10 @@ int mn_machine_run(struct mn_machine *m, struct mn_machine_result *ret_result, s
 		uc_reg_read(m->uc, UC_ARM_REG_PC, &pc);
 		if (m->stopping)
 			break;
+		if (m->interrupted) {
+			mn_machine_stop(m, MN_END_INTERRUPTED, pc, "ended from outside");
+			break;
+		}
 		if (m->retranslate) {
 			if (mn_hooks_retranslate(m))
 				return mn_err_set(err, MN_E_INTERNAL,

@@ -40,7 +40,7 @@ struct mn_machine_options {
 	uint64_t cycles_max; /* stop after so many cycles without a byte over the link; 0: never */
 };
 
-enum mn_machine_end { MN_END_CLOSED, MN_END_FAULT, MN_END_BUDGET };
+enum mn_machine_end { MN_END_CLOSED, MN_END_FAULT, MN_END_BUDGET, MN_END_INTERRUPTED };
 
 struct mn_machine_result {
 	enum mn_machine_end end;
@@ -68,6 +68,10 @@ void mn_machine_free(struct mn_machine *machine);
  * MN_E_NOMEM. */
 int mn_machine_run(struct mn_machine *machine, struct mn_machine_result *ret_result,
 		   struct mn_err *err);
+/* End a run soon. May be called from a signal handler. */
+void mn_machine_interrupt(struct mn_machine *machine);
+/* "pc 0x08001d66 in mn_soc_init + 38: ldr.w r2, [r3, #0xa10]" */
+void mn_machine_where(struct mn_machine *machine, uint32_t pc, char *buf, size_t size);
 void mn_machine_stats(const struct mn_machine *machine, struct mn_machine_stats *ret_stats);
 /* Cycles by function and cause, most expensive first. Only with options.profile. */
 void mn_machine_profile(const struct mn_machine *machine, FILE *out);

@@ -10,6 +10,7 @@
 #include "machine.h"
 
 #include <capstone/capstone.h>
+#include <signal.h>
 #include <unicorn/unicorn.h>
 
 #include "addr.h"
@@ -116,6 +117,7 @@ struct mn_machine {
 	uint32_t resume_pc;
 
 	int stopping;
+	volatile sig_atomic_t interrupted;
 	struct mn_machine_result result;
 	uint64_t blocks, segments, stepped, fast_blocks, bare_insns;
 	uint32_t resets, retranslations;

@@ -27,6 +27,10 @@
 #define EXIT_USAGE  2 /* arguments, board file, image */
 #define EXIT_FAULT  3 /* the program faulted: report on stderr */
 #define EXIT_BUDGET 4 /* no byte over the link for too many cycles */
+#define EXIT_ENDED  5 /* SIGTERM: where it was is on stderr */
+
+/* Who starts a virtual board may name a descriptor for the one line that says why it stopped. */
+#define LAST_WORDS "MNCHAR_LAST_WORDS"
 
 const char *argp_program_version = "mnchar-vboard " MNCHAR_VERSION;
 
@@ -161,7 +165,8 @@ static const struct argp argp = {
 	"Execute the firmware image of a board, with a cycle model, as a virtual board.\v"
 	"Normally started by mnchar itself. By hand:\n"
 	"  mnchar collect --board 'exec:mnchar-vboard --board virtual-f446re --stats'\n"
-	"Exit status: 0 link closed, 2 usage or bad image, 3 the program faulted, 4 endless loop.\n"
+	"Exit status: 0 link closed, 2 usage or bad image, 3 the program faulted, 4 endless loop, "
+	"5 ended by SIGTERM.\n"
 	"MNCHAR_DATA names a folder with boards/ and firmware/ that is used instead of the "
 	"installed ones.",
 	NULL,
@@ -291,10 +296,66 @@ static void print_stats(const struct mn_machine *m, const struct mn_soc *soc, in
 		fprintf(stderr, "resets %" PRIu32 "\n", s.resets);
 }
 
+static void last_words(const char *text)
+{
+	const char *fd = getenv(LAST_WORDS);
+
+	fprintf(stderr, "mnchar-vboard: %s\n", text);
+	if (fd && *fd)
+		dprintf((int)strtol(fd, NULL, 10), "%s\n", text);
+}
+
 static int fail(const struct mn_err *err)
 {
-	fprintf(stderr, "mnchar-vboard: %s\n", err->msg);
+	last_words(err->msg);
 	return EXIT_USAGE;
+}
+
+static struct mn_machine *running;
+
+static void on_term(int number)
+{
+	(void)number;
+	if (running)
+		mn_machine_interrupt(running);
+}
+
+/*
+ * Why the board stopped: registers first, at the end of stderr the line that says it all. A program
+ * that reports a fault itself goes on reporting until the link is closed.
+ */
+static int say_end(const struct mn_board *board, struct mn_machine *machine,
+		   const struct mn_faults *faults, const struct mn_machine_result *result)
+{
+	static const int codes[] = {[MN_END_CLOSED] = 0,
+				    [MN_END_FAULT] = EXIT_FAULT,
+				    [MN_END_BUDGET] = EXIT_BUDGET,
+				    [MN_END_INTERRUPTED] = EXIT_ENDED};
+	const struct mn_msg_fault *f = &faults->report;
+	char text[640], where[256], reason[200];
+	uint32_t pc = result->pc;
+
+	if (result->end == MN_END_CLOSED && !faults->has_report)
+		return 0;
+	snprintf(reason, sizeof(reason), "%s", result->reason);
+	if (faults->has_report && result->end != MN_END_FAULT) {
+		pc = f->pc & ~1u;
+		if (f->cfsr || f->hfsr)
+			snprintf(reason, sizeof(reason),
+				 "the program reports a fault (cfsr %08" PRIx32 " hfsr %08" PRIx32
+				 " address %08" PRIx32 " lr %08" PRIx32 ")",
+				 f->cfsr, f->hfsr, f->address, f->lr);
+		else
+			snprintf(reason, sizeof(reason),
+				 "the program reports that its stack ran over its end at "
+				 "0x%08" PRIx32,
+				 f->address);
+	}
+	mn_machine_where(machine, pc, where, sizeof(where));
+	snprintf(text, sizeof(text), "%s stopped: %s; %s", board->board, reason, where);
+	fputs(result->report, stderr);
+	last_words(text);
+	return faults->has_report ? EXIT_FAULT : codes[result->end];
 }
 
 int main(int argc, char **argv)
@@ -309,6 +370,7 @@ int main(int argc, char **argv)
 	struct mn_machine_options o = {0};
 	struct mn_machine_result result = {0};
 	struct mn_elf elf = {0};
+	struct sigaction term = {.sa_handler = on_term};
 	struct mn_err err;
 	uint8_t *file = NULL;
 	size_t len = 0;
@@ -343,8 +405,9 @@ int main(int argc, char **argv)
 		snprintf(path, sizeof(path), "%s", a.image);
 	if ((!a.image && find_file("firmware", board->image, path, sizeof(path))) ||
 	    read_file(path, &file, &len)) {
-		fprintf(stderr, "mnchar-vboard: the image %s cannot be read%s\n", path,
-			a.image ? "" : "; was it built? It needs arm-none-eabi-gcc");
+		mn_err_set(&err, MN_E_NOTFOUND, "the image %s cannot be read%s", path,
+			   a.image ? "" : "; was it built? It needs arm-none-eabi-gcc");
+		fail(&err);
 		goto out;
 	}
 	if (mn_elf_read(file, len, board, &elf, &err)) {
@@ -386,22 +449,20 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	start = seconds();
+	running = machine;
+	sigaction(SIGTERM, &term, NULL);
 	if (mn_machine_run(machine, &result, &err)) {
 		fail(&err);
 		rc = 1;
 		goto out;
 	}
-	rc = result.end == MN_END_CLOSED  ? 0
-	     : result.end == MN_END_FAULT ? EXIT_FAULT
-					  : EXIT_BUDGET;
-	if (rc)
-		fprintf(stderr, "mnchar-vboard: %s stopped: %s\n%s", board->board, result.reason,
-			result.report);
 	if (a.stats)
 		print_stats(machine, soc, a.bare, seconds() - start);
 	if (a.profile)
 		mn_machine_profile(machine, stderr);
+	rc = say_end(board, machine, &a.faults, &result);
 out:
+	running = NULL;
 	free(result.report);
 	mn_machine_free(machine);
 	mn_power_close(power);

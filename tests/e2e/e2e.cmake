@@ -19,6 +19,7 @@ target_link_libraries(rows PRIVATE mn_options mn_store)
 set_target_properties(rows PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
 mn_e2e(adaptive)
+mn_e2e(bad_input)
 mn_e2e(bench)
 mn_e2e(accuracy)
 mn_e2e(cli)

@@ -6,6 +6,7 @@
  *   rows FILE                  prints them
  *   rows --raw FILE            prints them, and the cycles of each repetition behind
  *   rows --count FILE          prints how many there are; 0 if there is no file yet
+ *   rows --failures FILE       prints "layer: reason" of each failure
  *   rows --verify SEED FILE    runs each layer natively with the kernels of its row and compares
  *                              the CRC of the output; SEED is the stimulus seed of the sweep
  *   rows --programs SEED FILE  the same for programs, pieces of them and their single steps
@@ -126,11 +127,19 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static int on_failure(const struct mn_failure_row *row, void *arg)
+{
+	(void)arg;
+	printf("%s: %s\n", row->layer_text, row->reason);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct mn_row_filter all = {.kind = -1, .with_excluded = 1};
 	const char *file = argc > 1 ? argv[argc - 1] : "", *source = getenv("MNCHAR_SOURCE_DIR");
 	int counting = argc == 3 && !strcmp(argv[1], "--count");
+	int failures = argc == 3 && !strcmp(argv[1], "--failures");
 	int raw = argc == 3 && !strcmp(argv[1], "--raw");
 	int programs = argc == 4 && !strcmp(argv[1], "--programs");
 	int verify = programs || (argc == 4 && !strcmp(argv[1], "--verify"));
@@ -140,7 +149,7 @@ int main(int argc, char **argv)
 	char schema[4096];
 	int ret;
 
-	if ((argc != 2 && !counting && !raw && !verify) || !source)
+	if ((argc != 2 && !counting && !failures && !raw && !verify) || !source)
 		return 64;
 	snprintf(schema, sizeof(schema), "%s/data/schema", source);
 	ret = mn_store_open(file, MN_STORE_READ, schema, &store, &err);
@@ -151,6 +160,11 @@ int main(int argc, char **argv)
 	if (ret) {
 		fprintf(stderr, "%s\n", err.msg);
 		return 1;
+	}
+	if (failures) {
+		ret = mn_store_each_failure(store, NULL, on_failure, NULL, &err);
+		mn_store_close(store);
+		return ret ? 1 : 0;
 	}
 	if (verify) {
 		int32_t *bias = malloc(4 * MN_BIAS_WORDS);

@@ -30,9 +30,10 @@ static int set(const char *arg)
 	long number = value ? strtol(value + 1, NULL, 0) : 0;
 
 #define IS(name) (len == strlen(name) && !strncmp(arg, name, len))
-	if (IS("board"))
+	if (IS("board")) {
 		snprintf(fake.hello.board, sizeof(fake.hello.board), "%s", value + 1);
-	else if (IS("kernels"))
+		fake.hello.chip_id = 0; /* not that of the default board */
+	} else if (IS("kernels"))
 		snprintf(fake.hello.kernels, sizeof(fake.hello.kernels), "%s", value + 1);
 	else if (IS("image"))
 		snprintf(fake.hello.image, sizeof(fake.hello.image), "%s", value + 1);

@@ -88,6 +88,41 @@ static struct seen read_rows(struct mn_store *store, const struct mn_row_filter 
 	return seen;
 }
 
+/* A reader takes its -wal and -shm away again, unless a writer is there, and changes nothing. */
+static void readers_leave_nothing(void **state)
+{
+	struct mn_store *writer, *reader;
+	struct mn_rig rig = test_rig();
+	struct mn_measurement m;
+	int64_t session, probe;
+
+	(void)state;
+	writer = open_or_die(in_scratch("a.db"), MN_STORE_CREATE);
+	session = put_test_session(writer, &rig, NULL);
+	probe = put_test_probe(writer, TEST_LAYER);
+	mn_store_close(writer);
+	for (int i = 0; i < 2; i++) {
+		reader = open_or_die(in_scratch("a.db"), MN_STORE_READ);
+		read_rows(reader, NULL);
+		m = test_measurement(session, probe, 800);
+		assert_true(mn_store_put_measurement(reader, &m, NULL, NULL) < 0);
+		mn_store_close(reader);
+		assert_int_equal(access(in_scratch("a.db-wal"), F_OK), -1);
+		assert_int_equal(access(in_scratch("a.db-shm"), F_OK), -1);
+	}
+	writer = open_or_die(in_scratch("a.db"), MN_STORE_WRITE);
+	m = test_measurement(session, probe, 800);
+	assert_int_equal(mn_store_put_measurement(writer, &m, NULL, NULL), 0);
+	reader = open_or_die(in_scratch("a.db"), MN_STORE_READ);
+	assert_int_equal(read_rows(reader, NULL).n, 1);
+	mn_store_close(reader);
+	assert_int_equal(access(in_scratch("a.db-wal"), F_OK), 0);
+	m = test_measurement(session, probe, 900);
+	assert_int_equal(mn_store_put_measurement(writer, &m, NULL, NULL), 0);
+	mn_store_close(writer);
+	assert_int_equal(access(in_scratch("a.db-wal"), F_OK), -1);
+}
+
 static void figures_are_derived(void **state)
 {
 	struct mn_store *store = open_or_die(in_scratch("a.db"), MN_STORE_CREATE);
@@ -744,6 +779,7 @@ int main(void)
 		T(a_scan_gives_the_same_figures),
 		T(a_fit_keeps_what_its_intervals_need),
 		cmocka_unit_test(kinds_have_names),
+		T(readers_leave_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

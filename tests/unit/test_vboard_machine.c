@@ -125,6 +125,8 @@ static void test_outside_the_map(void **state)
 {
 	/* movs r2, #1; mov.w r0, #0x60000000; nop; ldr r1, [r0]; nop; b . */
 	static const uint16_t read[] = {0x2201, 0xf04f, 0x40c0, 0xbf00, 0x6801, 0xbf00, 0xe7fe};
+	/* ...; ldr r1, [sp, #-4]; ldr r1, [r0] */
+	static const uint16_t second[] = {0x2201, 0xf04f, 0x40c0, 0xf85d, 0x1c04, 0x6801, 0xe7fe};
 	/* ...; ldr r1, [sp, #-4]; str r1, [r0] */
 	static const uint16_t write[] = {0x2201, 0xf04f, 0x40c0, 0xf85d, 0x1c04, 0x6001, 0xe7fe};
 	/* mov.w r0, #0x08000000; str r0, [r0] */
@@ -134,6 +136,7 @@ static void test_outside_the_map(void **state)
 
 	(void)state;
 	expect_fault(read, COUNT(read), CODE + 8, "read of 0x60000000");
+	expect_fault(second, COUNT(second), CODE + 10, "read of 0x60000000");
 	expect_fault(write, COUNT(write), CODE + 10, "write to 0x60000000");
 	expect_fault(flash, COUNT(flash), CODE + 4, "read-only");
 	expect_fault(jump, COUNT(jump), 0x60000000u, "no code");
