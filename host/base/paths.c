@@ -17,6 +17,7 @@ static const struct {
 	[MN_DIR_SCHEMA] = {"schema", "data/schema", NULL, "the steps of the database schema"},
 	[MN_DIR_PUBLISHED] = {"published", "data/published", NULL, "the published figures"},
 	[MN_DIR_SWEEPS] = {"sweeps", "probes/sweeps", NULL, "the sweeps"},
+	[MN_DIR_BACKBONES] = {"backbones", "probes/backbones", NULL, "the backbones"},
 	[MN_DIR_MODELS] = {"models", "fits/models", NULL, "the cost models"},
 	[MN_DIR_BIN] = {NULL, NULL, NULL, "mnchar's programs"},
 	[MN_DIR_MAN] = {"../man", NULL, "man", "the manual page"},

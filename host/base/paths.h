@@ -5,7 +5,8 @@
  *
  * build tree:  build/<preset>/bin/mnchar, build/<preset>/firmware/X.elf, and the source tree's
  * data/ and probes/ prefix:      PREFIX/bin/mnchar,
- * PREFIX/share/mnchar/{firmware,boards,schema,published,sweeps,models}
+ * PREFIX/share/mnchar/{firmware,boards,schema,published,sweeps,
+ * backbones,models}
  *
  * Found from /proc/self/exe, never from the current folder. The environment variable MNCHAR_DATA
  * overrides with one folder of the prefix's layout (share/mnchar).
@@ -23,6 +24,7 @@ enum mn_dir {
 	MN_DIR_SCHEMA,
 	MN_DIR_PUBLISHED,
 	MN_DIR_SWEEPS,
+	MN_DIR_BACKBONES,
 	MN_DIR_MODELS, /* of costs: fits/models */
 	MN_DIR_BIN,
 	MN_DIR_MAN

@@ -172,3 +172,14 @@ json_t *mn_json_real(double value)
 {
 	return isfinite(value) ? json_real(value) : json_null();
 }
+
+const char *mn_cmd_yaml(enum mn_dir dir, const char *name, char *buf, size_t size)
+{
+	char file[256];
+
+	if (!strpbrk(name, "/.") &&
+	    (size_t)snprintf(file, sizeof(file), "%s.yaml", name) < sizeof(file) &&
+	    !mn_path(dir, file, buf, size, NULL))
+		return buf;
+	return name;
+}

@@ -22,6 +22,7 @@
 #include <stddef.h>
 
 #include "err.h"
+#include "paths.h"
 
 /* In the order in which help shows them. verb, one line of help */
 #define MN_VERB_TABLE(X)                                                                           \
@@ -102,6 +103,10 @@ void mn_cmd_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * not return. */
 long long mn_cmd_number(const struct argp_state *state, const char *option, const char *text,
 			long long min, long long max);
+
+/* The path of a YAML file: `name` itself, or, if it is one that comes with mnchar ("quick" of the
+ * sweeps), that file's, in buf. */
+const char *mn_cmd_yaml(enum mn_dir dir, const char *name, char *buf, size_t size);
 
 /*
  * A table for people, printed to stdout with aligned columns and a header. Cells are copied; NULL

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sampled.h"
 #include "campaign.h"
 #include "cmd.h"
 #include "cmd_energy.h"
@@ -33,6 +34,8 @@ struct options {
 	struct mn_cmd_energy energy;
 	int adaptive;
 	struct mn_learn_request learn;
+	struct mn_backbone_request backbone;
+	uint64_t seed; /* 0: not said */
 };
 
 enum {
@@ -44,7 +47,9 @@ enum {
 	KEY_TARGET,
 	KEY_BUDGET,
 	KEY_SEED,
-	KEY_IMAGE
+	KEY_IMAGE,
+	KEY_BACKBONE,
+	KEY_MODELS
 };
 
 static const struct argp_option options[] = {
@@ -78,7 +83,13 @@ static const struct argp_option options[] = {
 	 "5)",
 	 0},
 	{"budget", KEY_BUDGET, "N", 0, "With --adaptive: at most N probes on each board", 0},
-	{"seed", KEY_SEED, "N", 0, "With --adaptive: of the choice (default 1)", 0},
+	{"backbone", KEY_BACKBONE, "BACKBONE", 0,
+	 "Instead of a sweep: models drawn from a family of networks, each run as a whole: "
+	 "ds-cnn-kws, ds-cnn-ad, cnn-cifar10, mobilenetv2-vww-50, mobilenetv2-vww-160, or a YAML "
+	 "file. Its fixed members are always among them",
+	 0},
+	{"models", KEY_MODELS, "N", 0, "With --backbone: draw N distinct models (default 400)", 0},
+	{"seed", KEY_SEED, "N", 0, "With --adaptive or --backbone: of the choice (default 1)", 0},
 	{"baud", KEY_BAUD, "N", 0,
 	 "Rate to agree on for a serial link (default 921600; 0: stay at 115200)", 0},
 	{"quiet", 'q', NULL, 0, "No progress", 0},
@@ -104,6 +115,23 @@ static double percent(const struct argp_state *state, const char *text)
 	if (end == text || (*end && strcmp(end, "%")) || !(value > 0) || value > 100)
 		argp_error(state, "--target-p90: '%s' is no percentage over 0, at most 100", text);
 	return value;
+}
+
+/* What goes with what. */
+static void check(const struct options *my, const struct argp_state *state)
+{
+	const char *backbone = my->backbone.backbone;
+
+	if (!my->adaptive && (my->learn.target_p90_pct > 0 || my->learn.budget))
+		argp_error(state, "--target-p90 and --budget go with --adaptive");
+	if (my->adaptive && my->limit)
+		argp_error(state, "--adaptive takes --budget instead of --limit");
+	if (!my->adaptive && !backbone && my->seed)
+		argp_error(state, "--seed goes with --adaptive or --backbone");
+	if (!backbone && my->backbone.models)
+		argp_error(state, "--models goes with --backbone");
+	if (backbone && (my->adaptive || my->sweep))
+		argp_error(state, "--backbone goes without --adaptive and --sweep");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -145,14 +173,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			(size_t)mn_cmd_number(state, "--budget", arg, 1, MN_SWEEP_PROBES_MAX);
 		return 0;
 	case KEY_SEED:
-		my->learn.seed = (uint64_t)mn_cmd_number(state, "--seed", arg, 0, INT64_MAX);
+		my->seed = (uint64_t)mn_cmd_number(state, "--seed", arg, 0, INT64_MAX);
+		my->learn.seed = my->backbone.seed = my->seed;
+		return 0;
+	case KEY_BACKBONE:
+		my->backbone.backbone = arg;
+		return 0;
+	case KEY_MODELS:
+		my->backbone.models = (size_t)mn_cmd_number(state, "--models", arg, 1, 10000);
 		return 0;
 	case ARGP_KEY_END:
-		if (!my->adaptive &&
-		    (my->learn.target_p90_pct > 0 || my->learn.budget || my->learn.seed))
-			argp_error(state, "--target-p90, --budget and --seed go with --adaptive");
-		if (my->adaptive && my->limit)
-			argp_error(state, "--adaptive takes --budget instead of --limit");
+		check(my, state);
 		return 0;
 	case 'q':
 		my->quiet = 1;
@@ -185,7 +216,12 @@ const struct argp mn_argp_collect = {
 	       "probes are left "
 	       "open, run it again; 130: interrupted.\n"
 	       "\n"
-	       "Example: mnchar collect --board virtual-f446re --sweep quick --db my.db",
+	       "With --backbone each model runs once and then twice, after a run to warm up; "
+	       "those that do not fit a board are rows, too, and counted by reason at the end.\n"
+	       "\n"
+	       "Examples: mnchar collect --board virtual-f446re --sweep quick --db my.db\n"
+	       "mnchar collect --board virtual-f446re --backbone ds-cnn-kws --models 30 --db "
+	       "my.db",
 };
 
 /* All ST-LINKs that are plugged in, or the error that says what else there is. */
@@ -209,18 +245,6 @@ static int default_boards(struct options *my, struct mn_port **ret_ports, size_t
 			  "no board is plugged in; without one, take virtual boards:%s", list);
 }
 
-/* A file, or the name of one that comes with mnchar. */
-static int load_sweep(const char *name, struct mn_sweep **ret_sweep, struct mn_err *err)
-{
-	char file[256], path[4096];
-
-	if (!strpbrk(name, "/.") &&
-	    (size_t)snprintf(file, sizeof(file), "%s.yaml", name) < sizeof(file) &&
-	    !mn_path(MN_DIR_SWEEPS, file, path, sizeof(path), NULL))
-		return mn_sweep_load(path, ret_sweep, err);
-	return mn_sweep_load(name, ret_sweep, err);
-}
-
 int mn_cmd_collect(int argc, char **argv)
 {
 	struct options my = {.baud = 921600};
@@ -232,15 +256,17 @@ int mn_cmd_collect(int argc, char **argv)
 	struct mn_port *ports = NULL;
 	struct mn_err err = {0};
 	size_t n_ports = 0, n = 0;
-	char schema[4096];
-	int ret;
+	char schema[4096], path[4096];
+	int ret = 0;
 
 	argp_parse(&mn_argp_collect, argc, argv, 0, NULL, &my);
 	/* A reader of stderr that goes away must not end the measuring. */
 	signal(SIGPIPE, SIG_IGN);
 	if (!my.sweep)
 		my.sweep = my.adaptive ? "full" : "quick";
-	ret = load_sweep(my.sweep, &sweep, &err);
+	if (!my.backbone.backbone)
+		ret = mn_sweep_load(mn_cmd_yaml(MN_DIR_SWEEPS, my.sweep, path, sizeof(path)),
+				    &sweep, &err);
 	if (!ret && !my.n_boards)
 		ret = default_boards(&my, &ports, &n_ports, &err);
 	for (; !ret && n < my.n_boards; n++)
@@ -266,8 +292,14 @@ int mn_cmd_collect(int argc, char **argv)
 	if (!(my.learn.target_p90_pct > 0))
 		my.learn.target_p90_pct = 5;
 	my.learn.seed += my.learn.seed ? 0 : 1;
-	ret = my.adaptive ? mn_learn_collect(&config, &my.learn, targets, n, &outcome, &err)
-			  : mn_campaign_run(&config, targets, n, &outcome, &err);
+	my.backbone.seed += my.backbone.seed ? 0 : 1;
+	my.backbone.models += my.backbone.models ? 0 : 400;
+	if (my.backbone.backbone)
+		ret = mn_backbone_collect(&config, &my.backbone, targets, n, &outcome, &err);
+	else if (my.adaptive)
+		ret = mn_learn_collect(&config, &my.learn, targets, n, &outcome, &err);
+	else
+		ret = mn_campaign_run(&config, targets, n, &outcome, &err);
 	ret = ret ? mn_cmd_fail(&err) : mn_cmd_outcome(&outcome, my.db);
 out:
 	mn_store_close(store);

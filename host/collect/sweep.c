@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "sweep.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "expr.h"
 #include "sweep_raw.h"
+#include "yaml_load.h"
 
-#define FILE_BYTES_MAX   (16u << 20)
 #define RANGE_VALUES_MAX 65536u
 #define REPEATS_MAX      1000
 
@@ -1304,38 +1303,13 @@ int mn_sweep_parse(const char *text, size_t size, const char *file, struct mn_sw
 
 int mn_sweep_load(const char *path, struct mn_sweep **ret_sweep, struct mn_err *err)
 {
-	FILE *f = fopen(path, "rb");
-	char *text = NULL, *more;
-	size_t size = 0, room = 0;
-	int rc;
+	char *text;
+	size_t size;
+	int rc = mn_yaml_read_file(path, &text, &size, err);
 
-	if (!f) {
-		rc = errno == ENOENT ? MN_E_NOTFOUND : errno == EACCES ? MN_E_PERM : MN_E_IO;
-		return mn_err_set(err, rc, "%s: %s", path, strerror(errno));
-	}
-	do {
-		if (size == room) {
-			room = room ? 2 * room : 1u << 16;
-			more = realloc(text, room);
-			if (!more) {
-				rc = mn_err_set(err, MN_E_NOMEM, "%s: out of memory", path);
-				goto out;
-			}
-			text = more;
-		}
-		size += fread(text + size, 1, room - size, f);
-		if (size > FILE_BYTES_MAX) {
-			rc = mn_err_set(err, MN_E_TOO_BIG, "%s: more than 16 MiB", path);
-			goto out;
-		}
-	} while (!feof(f) && !ferror(f));
-	if (ferror(f)) {
-		rc = mn_err_set(err, MN_E_IO, "%s: %s", path, strerror(errno));
-		goto out;
-	}
+	if (rc)
+		return rc;
 	rc = mn_sweep_parse(text, size, path, ret_sweep, err);
-out:
 	free(text);
-	fclose(f);
 	return rc;
 }

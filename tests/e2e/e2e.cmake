@@ -20,6 +20,7 @@ set_target_properties(rows PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DI
 
 mn_e2e(adaptive)
 mn_e2e(bad_input)
+mn_e2e(backbone)
 mn_e2e(bench)
 mn_e2e(accuracy)
 mn_e2e(cli)

@@ -92,6 +92,7 @@ function(mn_fuzz name)
 endfunction()
 
 # The targets, one call each, in the order of the alphabet.
+mn_fuzz(backbone TARGETS mn_probes mn_model mn_sweep mn_backbone LIBS cyaml yaml m ARGS -max_len=4096)
 mn_fuzz(cost TARGETS mn_probes mn_cost SOURCES host/export/blocks.c LIBS jansson m)
 mn_fuzz(csv TARGETS mn_probes mn_store LIBS sqlite3)
 set_property(TEST fuzz_csv APPEND PROPERTY ENVIRONMENT MNCHAR_SOURCE_DIR=${CMAKE_SOURCE_DIR})
