@@ -32,6 +32,12 @@ ok "draws, resumes, counts by reason"
 grep -q tiny out || fail "no fit of the backbone"
 ok "a fit of the backbone"
 
+[ "$(code "$MNCHAR_SOURCE_DIR/scripts/paper-claims" --mnchar "$bin/mnchar" a.db)" = 0 ] || fail "paper-claims"
+grep -q "^| tiny | virtual-f446re | virtual | 3 | [0-9.]* |  |$" out || fail "no ms/Mop, or another n"
+grep -q "^| virtual-f446re | virtual | 3 | [+-]" out || fail "no sum of steps"
+[ "$(grep -c "not measured" out)" = 6 ] || fail "claims that nothing is known of are not said to be so"
+ok "the claims of the paper beside it"
+
 [ "$(code mnchar collect --board virtual-f446re --models 3)" = 64 ] || fail "--models without --backbone"
 [ "$(code "${run[@]}" --sweep quick)" = 64 ] || fail "--backbone with --sweep"
 echo "name: x" >bad.yaml
