@@ -219,8 +219,9 @@ const struct argp mn_argp_collect = {
 	       "With --backbone each model runs once and then twice, after a run to warm up; "
 	       "those that do not fit a board are rows, too, and counted by reason at the end.\n"
 	       "\n"
-	       "Examples: mnchar collect --board virtual-f446re --sweep quick --db my.db\n"
-	       "mnchar collect --board virtual-f446re --backbone ds-cnn-kws --models 30 --db "
+	       "Example: mnchar collect --board virtual-f446re --sweep quick --db my.db\n"
+	       "Example: mnchar collect --board virtual-f446re --backbone ds-cnn-kws --models 30 "
+	       "--db "
 	       "my.db",
 };
 
