@@ -60,6 +60,7 @@ def run(command):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout}exit status {done.returncode}")
+    return done.stdout
 
 
 def build_image(folder, root, label, board, weights_off="0"):
@@ -71,11 +72,21 @@ def build_image(folder, root, label, board, weights_off="0"):
     return folder.join("images-" + label, f"mnchar-{board}-cmsis-nn.elf")
 
 
-def collect(bin_dir, image, board, sweep, kernels, db):
-    """Run a sweep on the virtual twin of a board. What the kernels lack is no error."""
-    vboard = f"{bin_dir}/mnchar-vboard --board {board.replace('nucleo', 'virtual')} --image {image}"
-    run([os.path.join(bin_dir, "mnchar"), "collect", "--quiet", "--db", db, "--sweep", sweep, "--kernels", kernels,
-         "--link", "exec:" + vboard])
+def write_sweep(path, layers, warmup=0):
+    """A sweep of these layers, each once, warm."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("name: validate\ndescription: shapes of measured layers\n"
+                   f"defaults: {{mode: warm, warmup: {warmup}, reps: 1}}\ngroups:\n  - name: measured\n    layers:\n")
+        for text in dict.fromkeys(layers):
+            file.write(f"      - {text}\n")
+
+
+def collect(bin_dir, image, board, sweep, kernels, db, option=""):
+    """Run a sweep on the virtual twin of a board, perhaps with an option of it; what was printed. What the kernels lack
+    is no error."""
+    vboard = f"{bin_dir}/mnchar-vboard {option} --board {board.replace('nucleo', 'virtual')} --image {image}"
+    return run([os.path.join(bin_dir, "mnchar"), "collect", "--quiet", "--db", db, "--sweep", sweep, "--kernels", kernels,
+                "--link", "exec:" + vboard])
 
 
 def results(db):
