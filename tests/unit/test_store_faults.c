@@ -208,8 +208,8 @@ static void each_file_call_fails(void **state)
 	for (size_t k = 0; k < sizeof(modes) / sizeof(modes[0]); k++) {
 		int64_t n, failed;
 
-		/* Each mode takes every third call, the three together each one; MNCHAR_SLOW=1 takes
-		 * them all. */
+		/* Each mode takes every third call, the three together each one; MNCHAR_SLOW=1
+		 * takes them all. */
 		for (n = slow ? 1 : 1 + (int64_t)k;; n += slow ? 1 : 3) {
 			start_anew();
 			faulty_set(modes[k], n);
