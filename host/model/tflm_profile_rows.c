@@ -47,8 +47,12 @@ static int is_operator(const struct rows *r, const struct mn_profile_event *e)
 static void leave_event(const struct rows *r, const struct mn_profile_event *e)
 {
 	char why[64];
+	size_t n = e->tag_len < 60 ? e->tag_len : 60;
 
-	snprintf(why, sizeof(why), "%.*s", e->tag_len < 60 ? (int)e->tag_len : 60, e->tag);
+	/* A serial line may have made anything of it; it goes to a terminal. */
+	for (size_t i = 0; i < n; i++)
+		why[i] = e->tag[i] >= ' ' && e->tag[i] <= '~' ? e->tag[i] : '?';
+	why[n] = '\0';
 	r->left_out(r->arg, why);
 }
 

@@ -94,9 +94,12 @@ static void feed_batch(struct input *in)
 	load.total = n;
 	load.data_len = (uint16_t)n;
 	run.crc = mn_crc32c(0, batch, n);
-	feed_frame(1, MN_MSG_LOAD, payload, mn_wire_pack_load(&load, payload, sizeof(payload)));
-	feed_frame(1, MN_MSG_RUN, payload, mn_wire_pack_run(&run, payload, sizeof(payload)));
-	feed_frame(1, MN_MSG_RUN, payload, mn_wire_pack_run(&run, payload, sizeof(payload)));
+	feed_frame(MN_PROTO_MAX, MN_MSG_LOAD, payload,
+		   mn_wire_pack_load(&load, payload, sizeof(payload)));
+	feed_frame(MN_PROTO_MAX, MN_MSG_RUN, payload,
+		   mn_wire_pack_run(&run, payload, sizeof(payload)));
+	feed_frame(MN_PROTO_MAX, MN_MSG_RUN, payload,
+		   mn_wire_pack_run(&run, payload, sizeof(payload)));
 }
 
 static void must_answer(void)
@@ -107,7 +110,7 @@ static void must_answer(void)
 	struct mn_frame frame;
 
 	feed(separator, 1);
-	feed_frame(1, MN_MSG_PING, ping, 4);
+	feed_frame(MN_PROTO_MAX, MN_MSG_PING, ping, 4);
 	mn_frame_decoder_init(&decoder);
 	for (size_t i = 0; i < fake.tx_len; i++) {
 		if (mn_frame_feed(&decoder, fake.tx[i], &frame) == 1 && frame.type == MN_MSG_PONG)
@@ -141,7 +144,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 1:
 			n = take_byte(&in);
 			take(&in, bytes, n);
-			feed_frame(what & 0x80 ? what : 1, bytes[0], bytes + 1, n ? n - 1 : 0);
+			feed_frame(what & 0x80 ? what : MN_PROTO_MAX, bytes[0], bytes + 1,
+				   n ? n - 1 : 0);
 			break;
 		default:
 			feed_batch(&in);
