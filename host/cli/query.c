@@ -263,6 +263,12 @@ static char *headline(const struct mn_fit *fit)
 	return strdup(text);
 }
 
+/* What was validated is the cycle model: nothing is known of what a virtual board draws. */
+static int is_validated(const struct mn_fit *fit)
+{
+	return fit->kind == MN_KIND_VIRTUAL && !strcmp(fit->target, "latency");
+}
+
 static int add_summary(const struct mn_fit *fit, const struct output *out)
 {
 	char n[24], r2[24], mape[24], in5[24], in10[24], worst[24], size[24], channels[24], ci[24];
@@ -289,7 +295,9 @@ static int add_summary(const struct mn_fit *fit, const struct output *out)
 	};
 
 	snprintf(n, sizeof(n), "%" PRId64, fit->n);
-	mn_validated_op_text(out->validation, fit->op, error, sizeof(error));
+	snprintf(error, sizeof(error), "not validated");
+	if (is_validated(fit))
+		mn_validated_op_text(out->validation, fit->op, error, sizeof(error));
 	if (rc == 0 && asprintf(&note, "%s%s%s", fit->validation,
 				fit->kind == MN_KIND_VIRTUAL ? "; board model: " : "",
 				fit->kind == MN_KIND_VIRTUAL ? error : "") < 0) {
@@ -348,7 +356,7 @@ static json_t *model_error_json(const struct mn_fit *fit, const char *validation
 {
 	struct mn_validated v;
 
-	if (!mn_validated_get(validation, fit->op, &v))
+	if (!is_validated(fit) || !mn_validated_get(validation, fit->op, &v))
 		return json_null();
 	return json_pack("{s:I, s:o, s:o, s:o, s:[o,o]}", "n", (json_int_t)v.n, "ratio",
 			 mn_json_real(v.ratio), "mape_pct", mn_json_real(v.mape_pct), "p95_pct",
