@@ -117,12 +117,14 @@ static double uniform(uint64_t seed, uint64_t stream, uint64_t i)
 
 /* Groups */
 
-static const struct mn_model *model_of(const struct mn_adaptive *a, const char *name, int op)
+static const struct mn_model *model_of(const struct mn_adaptive *a, const char *name,
+				       const struct mn_adaptive_item *item)
 {
 	for (size_t i = 0; i < a->models->n; i++) {
 		const struct mn_model *m = &a->models->all[i];
 
-		if (!strcmp(m->name, name) && (m->ops >> op & 1) && (m->targets >> a->what & 1))
+		if (!strcmp(m->name, name) &&
+		    mn_model_matches(m, item->layer.op, a->what, item->kernels))
 			return m;
 	}
 	return NULL;
@@ -171,6 +173,10 @@ static int add_member(struct mn_adaptive *a, const struct mn_model *model, size_
 
 static int add_columns(struct mn_adaptive *a)
 {
+	uint8_t used[MN_FEATURE_COUNT];
+	double values[MN_FEATURE_COUNT];
+	size_t n_used = 0;
+
 	for (size_t i = 0; i < a->n_groups; i++) {
 		const struct mn_model_path *p = &a->groups[i].model->path[a->groups[i].path];
 
@@ -184,15 +190,17 @@ static int add_columns(struct mn_adaptive *a)
 			return MN_E_NOMEM;
 		a->groups[i].left = a->groups[i].n;
 	}
+	for (int f = 0; f < MN_FEATURE_COUNT; f++)
+		if (a->feature[f])
+			used[n_used++] = (uint8_t)f;
 	for (size_t i = 0; i < a->n; i++) {
 		struct mn_layer_info info;
 
 		if (mn_layer_check(&a->items[i].layer, &info, NULL))
 			return MN_E_INVALID;
-		for (int f = 0; f < MN_FEATURE_COUNT; f++)
-			if (a->feature[f])
-				a->feature[f][i] = (double)mn_feature_value(
-					(enum mn_feature)f, &a->items[i].layer, &info);
+		mn_feature_values(used, n_used, &a->items[i].layer, &info, values);
+		for (size_t k = 0; k < n_used; k++)
+			a->feature[used[k]][i] = values[k];
 		place(&a->items[i].layer, a->at[i]);
 		a->key[i] = mn_layer_hash(&a->items[i].layer);
 	}
@@ -236,7 +244,7 @@ int mn_adaptive_new(const struct mn_adaptive_options *options, const struct mn_a
 		goto out;
 	memcpy(a->items, items, n * sizeof(*items));
 	for (size_t i = 0; i < n; i++) {
-		const struct mn_model *m = model_of(a, name, items[i].layer.op);
+		const struct mn_model *m = model_of(a, name, &items[i]);
 		int path =
 			m ? mn_path_first(m->paths, m->n_paths, mn_path_of(&items[i].layer)) : -1;
 
@@ -333,6 +341,7 @@ static void describe_rows(const struct mn_adaptive *a, const struct group *g,
 		.rows = g->row,
 		.weighting = g->model->weighting,
 		.robust = g->model->robust,
+		.drop = g->model->drop,
 		.predicted = g->predicted,
 	};
 	for (uint32_t j = 0; j < p->n_terms; j++)
@@ -606,17 +615,18 @@ double mn_adaptive_predict(const struct mn_adaptive *a, const struct mn_layer *l
 	for (size_t i = 0; i < a->n_groups; i++) {
 		const struct group *g = &a->groups[i];
 		const struct mn_model_path *p = &g->model->path[g->path];
-		double sum = 0;
+		uint8_t features[MN_REGRESS_TERMS_MAX];
+		double values[MN_REGRESS_TERMS_MAX], sum = 0;
 
 		if (!g->fitted || g->domain != domain || g->op != layer->op ||
 		    mn_path_first(g->model->paths, g->model->n_paths, mn_path_of(layer)) !=
 			    (int)g->path)
 			continue;
 		for (uint32_t j = 0; j < p->n_terms; j++)
-			sum += g->fit.terms[j].value *
-			       (p->terms[j] == MN_FEATURE_CONST
-					? 1
-					: (double)mn_feature_value(p->terms[j], layer, &info));
+			features[j] = (uint8_t)p->terms[j];
+		mn_feature_values(features, p->n_terms, layer, &info, values);
+		for (uint32_t j = 0; j < p->n_terms; j++)
+			sum += g->fit.terms[j].value * values[j];
 		return sum;
 	}
 	return NAN;

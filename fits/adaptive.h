@@ -32,6 +32,7 @@ struct mn_models;
 
 struct mn_adaptive_item {
 	struct mn_layer layer; /* has passed mn_layer_check() */
+	const char *kernels;   /* kernel set's id, which decides the model; borrowed */
 	uint32_t domain;       /* what never shares coefficients: kernel set, cache state */
 	double weight;         /* how often it occurs in practice, against others; over 0 */
 };

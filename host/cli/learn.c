@@ -13,6 +13,7 @@
 
 /* How much more often layers occur that a sweep lists one by one. */
 #define LISTED_WEIGHT 4
+#define IDS_MAX       16
 
 /* One board's run. */
 struct run {
@@ -27,7 +28,10 @@ struct run {
 	/* From the board's last hello. */
 	int64_t session_id;
 	enum mn_kind kind;
-	char board[64], image[80], model[256], first_kernels[64];
+	char board[64], image[80], model[256];
+	char kernels[sizeof(((struct mn_msg_hello *)0)->kernels)]; /* ids, a NUL behind each */
+	const char *ids[IDS_MAX];                                  /* in kernels */
+	uint8_t n_ids;
 };
 
 static const struct mn_sweep_probe *probe_of(const struct run *run, uint32_t item)
@@ -38,6 +42,15 @@ static const struct mn_sweep_probe *probe_of(const struct run *run, uint32_t ite
 static const char *wanted_kernels(const struct run *run, const struct mn_sweep_probe *probe)
 {
 	return run->config->kernels ? run->config->kernels : probe->kernels;
+}
+
+/* Which of the board's kernel sets a probe runs with; -1: it has no such. */
+static int id_of(const struct run *run, const struct mn_sweep_probe *probe)
+{
+	for (uint8_t i = 0; i < run->n_ids; i++)
+		if (mn_campaign_wants(wanted_kernels(run, probe), run->ids[i], i))
+			return i;
+	return -1;
 }
 
 static void on_begun(size_t target, int64_t session_id, const struct mn_rig *rig,
@@ -51,8 +64,11 @@ static void on_begun(size_t target, int64_t session_id, const struct mn_rig *rig
 	snprintf(run->board, sizeof(run->board), "%s", rig->board);
 	snprintf(run->image, sizeof(run->image), "%s", rig->image);
 	snprintf(run->model, sizeof(run->model), "%s", rig->model);
-	snprintf(run->first_kernels, sizeof(run->first_kernels), "%.*s", (int)strcspn(kernels, ";"),
-		 kernels);
+	if (run->n_ids)
+		return;
+	snprintf(run->kernels, sizeof(run->kernels), "%s", kernels);
+	for (char *rest = run->kernels, *id; (id = strsep(&rest, ";")) && run->n_ids < IDS_MAX;)
+		run->ids[run->n_ids++] = id;
 }
 
 /* What came back */
@@ -78,10 +94,10 @@ static void give(struct run *run, uint64_t hash, const char *kernels, int cold, 
 	for (; lo < run->n_items && probe_of(run, run->by_hash[lo])->layer_hash == hash; lo++) {
 		uint32_t item = run->by_hash[lo];
 		const struct mn_sweep_probe *p = probe_of(run, item);
-		uint8_t index = strcmp(kernels, run->first_kernels) ? 1 : 0;
+		int id = id_of(run, p);
 
-		if (run->asked[item] && (cold < 0 || p->cold == cold) &&
-		    mn_campaign_wants(wanted_kernels(run, p), kernels, index))
+		if (run->asked[item] && (cold < 0 || p->cold == cold) && id >= 0 &&
+		    !strcmp(run->ids[id], kernels))
 			mn_adaptive_set(run->adaptive, item, value);
 	}
 }
@@ -209,21 +225,15 @@ static size_t round_size(const struct run *run)
 
 static int rounds(struct run *run, struct mn_campaign_outcome *ret, struct mn_err *err)
 {
-	const struct mn_sweep *sweep = run->config->sweep;
-	struct mn_sweep_probe *probes = malloc((sweep->n_probes + 1) * sizeof(*probes));
+	struct mn_sweep_probe *probes = malloc((run->n_items + 1) * sizeof(*probes));
 	uint32_t *pick = malloc((run->n_items + 1) * sizeof(*pick));
 	struct mn_adaptive_state state;
-	size_t extra = 0;
 	int code = MN_E_NOMEM, n;
 
 	if (!probes || !pick) {
 		mn_err_set(err, code, "out of memory");
 		goto out;
 	}
-	/* Overhead probes are not part of any model: all of them, with the first round. */
-	for (uint32_t i = 0; i < sweep->n_probes; i++)
-		if (sweep->probes[i].layer.op == MN_OP_NOP)
-			probes[extra++] = sweep->probes[i];
 	n = code = mn_adaptive_next(run->adaptive, round_size(run), pick, err);
 	for (int64_t number = 1; n > 0; number++) {
 		struct mn_campaign_outcome outcome;
@@ -231,12 +241,11 @@ static int rounds(struct run *run, struct mn_campaign_outcome *ret, struct mn_er
 
 		for (size_t i = 0; i < asked; i++) {
 			run->asked[pick[i]] = 1;
-			probes[extra + i] = *probe_of(run, pick[i]);
+			probes[i] = *probe_of(run, pick[i]);
 		}
 		run->n_asked += asked;
 		run->session_id = 0;
-		code = measure(run, probes, extra + asked, &outcome, err);
-		extra = 0;
+		code = measure(run, probes, asked, &outcome, err);
 		if (code)
 			goto out;
 		add_outcome(ret, &outcome);
@@ -275,15 +284,28 @@ static int by_hash(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* A number for each kernel set and cache state of the sweep. */
-static uint32_t domain_of(const struct run *run, const struct mn_sweep_probe *probe)
+/*
+ * The overhead probes, which are not part of any model, and with them what the board is: its kernel
+ * sets decide the models. 0 with no n_ids: it could not be used.
+ */
+static int meet(struct run *run, struct mn_campaign_outcome *ret, struct mn_err *err)
 {
 	const struct mn_sweep *sweep = run->config->sweep;
-	uint32_t i = 0;
+	struct mn_sweep_probe *probes = malloc((sweep->n_probes + 1) * sizeof(*probes));
+	struct mn_campaign_outcome outcome;
+	size_t n = 0;
+	int code;
 
-	while (strcmp(wanted_kernels(run, &sweep->probes[i]), wanted_kernels(run, probe)))
-		i++;
-	return 2 * i + probe->cold;
+	if (!probes)
+		return mn_err_set(err, MN_E_NOMEM, "out of memory");
+	for (uint32_t i = 0; i < sweep->n_probes; i++)
+		if (sweep->probes[i].layer.op == MN_OP_NOP)
+			probes[n++] = sweep->probes[i];
+	code = measure(run, probes, n, &outcome, err);
+	free(probes);
+	if (!code)
+		add_outcome(ret, &outcome);
+	return code;
 }
 
 static int begin(struct run *run, struct mn_err *err)
@@ -306,12 +328,19 @@ static int begin(struct run *run, struct mn_err *err)
 	}
 	for (uint32_t i = 0; i < sweep->n_probes; i++) {
 		const struct mn_sweep_probe *p = &sweep->probes[i];
+		int id = id_of(run, p);
 
 		if (p->layer.op == MN_OP_NOP)
 			continue;
+		if (id < 0) {
+			ret = mn_err_set(err, MN_E_NOTFOUND, "%s has no kernels '%s'", run->board,
+					 wanted_kernels(run, p));
+			goto out;
+		}
 		items[run->n_items] = (struct mn_adaptive_item){
 			.layer = p->layer,
-			.domain = domain_of(run, p),
+			.kernels = run->ids[id],
+			.domain = 2 * (uint32_t)id + p->cold,
 			.weight = sweep->groups[p->group].listed ? LISTED_WEIGHT : 1,
 		};
 		run->by_hash[run->n_items] = (uint32_t)run->n_items;
@@ -338,8 +367,10 @@ int mn_learn_collect(const struct mn_campaign_config *config,
 	for (size_t i = 0; i < n_targets && !code && !ret->interrupted; i++) {
 		struct run run = {.config = config, .request = request, .target = &targets[i]};
 
-		code = begin(&run, err);
-		if (!code)
+		code = meet(&run, ret, err);
+		if (!code && run.n_ids && !ret->interrupted)
+			code = begin(&run, err);
+		if (!code && run.adaptive)
 			code = rounds(&run, ret, err);
 		mn_adaptive_free(run.adaptive);
 		free(run.item_probe);

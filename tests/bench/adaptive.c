@@ -43,18 +43,18 @@ static void grow(struct table *t, size_t n)
 	t->ms = need(realloc(t->ms, n * sizeof(*t->ms)));
 }
 
-static void add(struct table *t, const struct mn_layer *layer, double ms)
+static void add(struct table *t, const struct mn_layer *layer, const char *kernels, double ms)
 {
 	if ((t->n & (t->n - 1)) == 0) /* full: at powers of two */
 		grow(t, t->n ? 2 * t->n : 1);
-	t->item[t->n] = (struct mn_adaptive_item){*layer, 0, 1};
+	t->item[t->n] = (struct mn_adaptive_item){*layer, kernels, 0, 1};
 	t->ms[t->n++] = ms;
 }
 
 static int take(const struct mn_row *row, void *arg)
 {
 	if (row->layer && row->layer->op != MN_OP_NOP && !row->cold)
-		add(arg, row->layer, row->latency_ms);
+		add(arg, row->layer, NULL, row->latency_ms);
 	return 0;
 }
 
@@ -156,7 +156,7 @@ int main(int argc, char **argv)
 
 		for (size_t i = 0; i < all.n; i++)
 			add(is_held_out(&all.item[i].layer, (uint64_t)seed) ? &test : &pool,
-			    &all.item[i].layer, all.ms[i]);
+			    &all.item[i].layer, argv[3], all.ms[i]);
 		pick = need(malloc((pool.n + 1) * sizeof(*pick)));
 		a = new_adaptive(&pool, (uint64_t)seed);
 		b = new_adaptive(&pool, (uint64_t)seed);

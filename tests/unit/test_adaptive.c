@@ -34,6 +34,7 @@ static int setup(void **state)
 		l->in = (struct mn_shape){1, 2 + i % 7, 2 + i / 7 % 9, 1 + i % 31};
 		l->out_c = 1 + i % 23;
 		l->kernel_h = l->kernel_w = i % 2 ? 1 : 3;
+		pool[i].kernels = "k/1";
 		pool[i].domain = 0;
 		pool[i].weight = 1;
 	}
@@ -227,6 +228,29 @@ static void what_is_refused(void **state)
 	mn_adaptive_free(NULL);
 }
 
+/* A model for other kernels says nothing of these. */
+static void models_are_chosen_by_kernels(void **state)
+{
+	static const char text[] =
+		"name: features\nfits:\n  - ops: [conv_2d]\n    kernels: mnchar/*/dsp\n"
+		"    targets: [latency]\n    weighting: relative\n    origin: no\n"
+		"    paths:\n      - terms: [macs]\n";
+	struct mn_models theirs = {0};
+	struct mn_adaptive_options o = {
+		.models = &theirs, .target = "latency", .target_p90_pct = 5, .seed = 1};
+	struct mn_adaptive_item one = pool[0];
+	struct mn_adaptive *a = NULL;
+	struct mn_err err = {0};
+
+	(void)state;
+	assert_int_equal(mn_models_text(&theirs, "m", text, strlen(text), &err), 0);
+	assert_int_equal(mn_adaptive_new(&o, &one, 1, &a, &err), MN_E_INVALID);
+	one.kernels = "mnchar/2/dsp";
+	assert_int_equal(mn_adaptive_new(&o, &one, 1, &a, &err), 0);
+	mn_adaptive_free(a);
+	mn_models_free(&theirs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +260,7 @@ int main(void)
 		cmocka_unit_test(the_first_round_spreads),
 		cmocka_unit_test(failures_and_losses),
 		cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(models_are_chosen_by_kernels),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
